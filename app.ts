@@ -1,0 +1,30 @@
+import { join } from 'node:path'
+import autoload from '@fastify/autoload'
+import type { FastifyInstance } from 'fastify'
+import { ConfigError } from './plugins/config/errors.ts'
+import { type LoadedGateway, loadGateway } from './plugins/config/load.ts'
+import { serverOptions } from './plugins/config/server.ts'
+import { collectLocalRoutes } from './plugins/routing/local.ts'
+
+/** The config that this process runs, unless a test hands `app` another. */
+const gateway = await loadGateway()
+
+/** What `fastify start -o` creates the server with. */
+export const options = serverOptions(gateway.config)
+
+/** The composition root: every file or folder in `plugins/`, then every file in `routes/`. */
+export default async function app(
+  fastify: FastifyInstance,
+  opts: { readonly gateway?: LoadedGateway },
+): Promise<void> {
+  const loaded = opts.gateway ?? gateway
+  const local = collectLocalRoutes(fastify)
+  await fastify.register(autoload, {
+    dir: join(import.meta.dirname, 'plugins'),
+    maxDepth: 1,
+    options: { gateway: loaded, local },
+  })
+  const problems = fastify.gatewayProblems()
+  if (problems.length > 0) throw new ConfigError(loaded.file, problems)
+  await fastify.register(autoload, { dir: join(import.meta.dirname, 'routes'), options: {} })
+}

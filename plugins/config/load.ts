@@ -1,0 +1,108 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { basename, extname, join, relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { GatewayConfig, SchemaModule } from './define.ts'
+import type { Problem } from './errors.ts'
+import { list, nonEmptyList, object, type Properties, record } from './kit.ts'
+import { freezePlain, validate } from './validate.ts'
+
+/** A concern's check of what a schema cannot say: a reference, a pair that does not go together. */
+export type Check = (config: GatewayConfig) => readonly Problem[] | Promise<readonly Problem[]>
+
+interface SchemaFile {
+  readonly schema?: SchemaModule
+  readonly check?: Check
+}
+
+/** A config that has been read. Where there are problems, `config` is an empty gateway. */
+export interface LoadedGateway {
+  /** As the user knows it, for messages. */
+  readonly file: string
+  readonly config: GatewayConfig
+  /** What the user wrote, with units read and defaults filled in as far as it went. */
+  readonly written: GatewayConfig
+  readonly problems: readonly Problem[]
+}
+
+const PLUGINS = resolve(import.meta.dirname, '..')
+
+async function schemaFiles(folder: string): Promise<SchemaFile[]> {
+  const files: SchemaFile[] = []
+  for (const entry of readdirSync(folder, { withFileTypes: true }).toSorted((a, b) =>
+    a.name < b.name ? -1 : 1,
+  )) {
+    const path = join(folder, entry.name, 'schema.ts')
+    if (entry.isDirectory() && existsSync(path)) files.push(await import(pathToFileURL(path).href))
+  }
+  return files
+}
+
+function compose(files: readonly SchemaFile[]) {
+  const merge = (level: keyof SchemaModule): Properties =>
+    Object.assign({}, ...files.map((file) => file.schema?.[level] ?? {}))
+  const { targets: _, ...upstream } = merge('upstream')
+  return object({
+    ...merge('gateway'),
+    upstreams: record(
+      object({ ...upstream, targets: nonEmptyList(object(merge('target')), { noun: 'target' }) }),
+      {
+        names: '^[A-Za-z0-9][A-Za-z0-9_.-]*$',
+      },
+    ),
+    routes: list(object(merge('route'))),
+  })['~json']
+}
+
+/**
+ * Checks a config object with the schemas of all the plugins there are.
+ * @param file how messages call it
+ * @param folder the plugins; default: those of this gateway
+ */
+export async function readGateway(input: unknown, file: string, folder = PLUGINS): Promise<LoadedGateway> {
+  const files = await schemaFiles(folder)
+  const json = compose(files)
+  const { value, problems } = validate(json, input)
+  const written = value as GatewayConfig
+  for (const { check } of files) {
+    try {
+      if (check !== undefined) problems.push(...(await check(written)))
+    } catch (error) {
+      // On a config that the schema has refused, a check may stumble over just that; it has nothing to add.
+      if (problems.length === 0) throw error
+    }
+  }
+  if (problems.length === 0) return { file, config: freezePlain(written), written, problems }
+  const empty = validate(json, { upstreams: {}, routes: [] }).value as GatewayConfig
+  return { file, config: freezePlain(empty), written, problems }
+}
+
+async function importConfig(path: string): Promise<unknown> {
+  const url = pathToFileURL(path).href
+  const module = extname(path) === '.json' ? await import(url, { with: { type: 'json' } }) : await import(url)
+  return module.default
+}
+
+/** Reads the file that `GATEWAY_CONFIG` names, by default `gateway.config.ts` in the working directory. */
+export async function loadGateway(
+  path = process.env.GATEWAY_CONFIG ?? 'gateway.config.ts',
+): Promise<LoadedGateway> {
+  const absolute = resolve(path)
+  const file = relative(process.cwd(), absolute).startsWith('..')
+    ? basename(absolute)
+    : relative(process.cwd(), absolute)
+  const wrong = async (message: string): Promise<LoadedGateway> => {
+    const loaded = await readGateway({ upstreams: {}, routes: [] }, file)
+    return { ...loaded, problems: [{ path: '', message }] }
+  }
+  if (!existsSync(absolute)) return wrong(`no such file; set GATEWAY_CONFIG to the path of your config`)
+  let input: unknown
+  try {
+    input = await importConfig(absolute)
+  } catch (error) {
+    return wrong(`cannot be loaded: ${error instanceof Error ? error.message : error}`)
+  }
+  if (input === null || typeof input !== 'object') {
+    return wrong('exports no config; write `export default defineGateway({ ... })`')
+  }
+  return readGateway(input, file)
+}

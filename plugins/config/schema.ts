@@ -1,0 +1,72 @@
+import {
+  custom,
+  duration,
+  flag,
+  integer,
+  list,
+  object,
+  optional,
+  section,
+  size,
+  text,
+  withDefault,
+} from './kit.ts'
+
+const certificate = text({ minLength: 1, description: 'PEM text, or the path of a PEM file' })
+
+/** How a listener speaks TLS. */
+export const listenerTls = object({
+  cert: certificate,
+  key: certificate,
+  /** Only clients with a certificate of this authority are let in. */
+  clientCa: optional(certificate),
+})
+
+function refuseProxy(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[0-9a-fA-F.:]+(\/\d{1,3})?$/.test(value)
+    ? undefined
+    : `"${value}" is no address or range`
+}
+
+const server = section(
+  {
+    /** Peers whose X-Forwarded-*, Forwarded and request id headers are believed. Default: none. */
+    trustProxy: withDefault(
+      list(custom<string>(refuseProxy, { remedy: 'write "10.0.0.1", "10.0.0.0/8" or "::1"' })),
+      [],
+    ),
+    /** Largest request body. Default 10MiB. */
+    bodyLimit: withDefault(size({ minimum: 1 }), '10MiB'),
+    /** Bodies up to this size are read whole before an attempt is made. Default 64KiB. */
+    replayBody: withDefault(size({ minimum: 0, maximum: '16MiB' }), '64KiB'),
+    /** Largest request line and headers. Default 16KiB. */
+    headerLimit: withDefault(size({ minimum: '1KiB', maximum: '1MiB' }), '16KiB'),
+    /** A client has this long to send its headers. Default 10s. */
+    headersTimeout: withDefault(duration({ minimum: 1 }), '10s'),
+    /** A client has this long to send its whole request. Default 5m. */
+    requestTimeout: withDefault(duration({ minimum: 1 }), '5m'),
+    /** A connection on which nothing moves for this long, inside a request, is closed. Default 2m. */
+    idleTimeout: withDefault(duration({ minimum: 1 }), '2m'),
+    /** An idle kept-alive connection is closed after this. Default 72s, above what load balancers before us use. */
+    keepAliveTimeout: withDefault(duration({ minimum: 1 }), '72s'),
+    /** A connection is closed after this many requests; 0 is never. Default 0. */
+    requestsPerConnection: withDefault(integer({ minimum: 0 }), 0),
+    /** On a stop, requests are still taken for this long while /readyz already says no. Default 5s. */
+    drain: withDefault(duration({ maximum: '10m' }), '5s'),
+    /** `%2f` and `%5c` in paths reach upstreams as they are instead of being refused. Default false. */
+    encodedSlash: withDefault(flag(), false),
+    /** Serves HTTPS on the main port. */
+    tls: optional(listenerTls),
+    /** Offers HTTP/2 (by ALPN with TLS, else with prior knowledge only). Default false. */
+    http2: withDefault(flag(), false),
+  },
+  { description: 'The public side: limits, time-outs, who is believed.' },
+)
+
+export const schema = { gateway: { server } }
+
+declare module './define.ts' {
+  interface GatewaySchema {
+    server: typeof server
+  }
+}

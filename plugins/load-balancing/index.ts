@@ -1,0 +1,61 @@
+import fp from 'fastify-plugin'
+import { suggestion } from '../config/suggest.ts'
+import type { PolicyContext } from '../upstreams/contract.ts'
+import { random } from './choose/random.ts'
+import { roundRobin } from './choose/round-robin.ts'
+import { weighted } from './choose/weighted.ts'
+import type { LoadBalancing } from './schema.ts'
+
+declare module '../upstreams/contract.ts' {
+  interface BalancerOptions {
+    'round-robin': Record<never, never>
+    random: Record<never, never>
+    weighted: Record<never, never>
+  }
+}
+
+function chosen(loadBalancing: LoadBalancing): { policy: string; options: object } {
+  if (typeof loadBalancing === 'string') return { policy: loadBalancing, options: {} }
+  const { policy, ...options } = loadBalancing as { policy: string }
+  return { policy, options }
+}
+
+function withoutOptions<B>(create: (context: PolicyContext) => B) {
+  return (context: PolicyContext, options: object): B => {
+    const unknown = Object.keys(options)
+    if (unknown.length > 0) throw new TypeError(`takes no options, but "${unknown[0]}" is set; take it out`)
+    return create(context)
+  }
+}
+
+export default fp(
+  async (app) => {
+    app.upstreams.defineBalancer('round-robin', withoutOptions(roundRobin))
+    app.upstreams.defineBalancer('random', withoutOptions(random))
+    app.upstreams.defineBalancer('weighted', withoutOptions(weighted))
+
+    for (const [name, { loadBalancing }] of Object.entries(app.gateway.upstreams)) {
+      const { policy, options } = chosen(loadBalancing)
+      app.upstreams.balance(name, policy, options)
+    }
+
+    app.checkGateway(({ upstreams }) =>
+      Object.entries(upstreams).flatMap(([name, { loadBalancing }]) => {
+        const { policy, options } = chosen(loadBalancing)
+        const create = app.upstreams.balancers.get(policy)
+        const path = `upstreams.${name}.loadBalancing`
+        if (create === undefined) {
+          const message = `no balancer is named "${policy}"; ${suggestion(policy, app.upstreams.balancers.keys())}`
+          return [{ path, message }]
+        }
+        try {
+          create({ now: () => 0, random: () => 0 }, options as never)
+          return []
+        } catch (error) {
+          return [{ path, message: error instanceof Error ? error.message : String(error) }]
+        }
+      }),
+    )
+  },
+  { name: 'load-balancing', dependencies: ['config', 'upstreams'] },
+)

@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import fp from 'fastify-plugin'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Whether new requests are welcome, and if not, why. */
+    readiness(): { ready: true } | { ready: false; reason: 'starting' | 'draining' | 'no target' }
+  }
+}
+
+/**
+ * After the listener has closed, answers may still be on their way through the kernel: leaving at once
+ * would reset their connections.
+ */
+const LINGER_MS = 400
+
+export default fp(
+  async (app) => {
+    let state: 'starting' | 'up' | 'draining' = 'starting'
+    let wasUsable = false
+    let listening = false
+
+    const usable = (): boolean => {
+      const upstreams = [...app.upstreams.upstreams.values()]
+      return upstreams.length === 0 || upstreams.some((upstream) => upstream.eligible().length > 0)
+    }
+
+    app.decorate('readiness', () => {
+      if (state !== 'up') return { ready: false, reason: state } as const
+      wasUsable ||= usable()
+      return wasUsable && usable()
+        ? ({ ready: true } as const)
+        : ({ ready: false, reason: 'no target' } as const)
+    })
+
+    app.addHook('onReady', async () => {
+      state = 'up'
+    })
+    app.addHook('onListen', async () => {
+      listening = true
+    })
+    // Fastify says `connection: close` on every answer from here on, and still takes requests.
+    app.addHook('preClose', async () => {
+      state = 'draining'
+      const { drain } = app.gateway.server
+      if (!listening || drain === 0) return
+      app.log.info({ drainMs: drain }, 'draining: requests are still taken; a second signal stops at once')
+      await sleep(drain)
+    })
+    app.addHook('onClose', async () => {
+      if (listening) await sleep(LINGER_MS)
+    })
+  },
+  { name: 'readiness', dependencies: ['config', 'upstreams'] },
+)

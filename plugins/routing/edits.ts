@@ -1,0 +1,131 @@
+/** Edits of headers and of the query, compiled once per route. */
+import { pairName } from './query-text.ts'
+
+/** Applied in the order remove, set, add. Names in any case. */
+export interface HeaderEdits {
+  /** Replaces what is there. */
+  readonly set?: Readonly<Record<string, string>>
+  /** Adds a value to what is there. */
+  readonly add?: Readonly<Record<string, string>>
+  readonly remove?: readonly string[]
+}
+
+/** Applied in the order remove, set, add. Names and values as text, not encoded. */
+export interface QueryEdits {
+  /** Takes the place of the first of that name; further ones go. At the end if there is none. */
+  readonly set?: Readonly<Record<string, string>>
+  /** At the end, whatever is there. */
+  readonly add?: Readonly<Record<string, string>>
+  /** All of that name. */
+  readonly remove?: readonly string[]
+}
+
+export type Headers = Record<string, string | string[] | undefined>
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+// RFC 9110, 5.5: visible characters, space, tab and the upper half of latin1. No CR, no LF, no NUL.
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+// They belong to one connection (RFC 9110, 7.6.1) or frame the message: the gateway's own business.
+const UNTOUCHABLE: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/**
+ * A function that edits headers in place (their names lower-case), or undefined when there is nothing
+ * to do. Throws an Error on a name or value that HTTP does not allow, on a hop-by-hop or framing
+ * header, on one header named twice, and on `host` but under `set`.
+ */
+export function compileHeaderEdits(edits: HeaderEdits | undefined): ((headers: Headers) => void) | undefined {
+  const removed = headerNames(edits?.remove ?? [], 'remove')
+  const set = headerPairs(edits?.set, 'set')
+  const added = headerPairs(edits?.add, 'add')
+  if (removed.length + set.length + added.length === 0) return undefined
+  return (headers) => {
+    for (const name of removed) delete headers[name]
+    for (const [name, value] of set) headers[name] = value
+    for (const [name, value] of added) {
+      const present = headers[name]
+      // A new list: the one that is there may belong to somebody else.
+      headers[name] =
+        present === undefined ? value : Array.isArray(present) ? [...present, value] : [present, value]
+    }
+  }
+}
+
+function headerPairs(pairs: Readonly<Record<string, string>> | undefined, edit: string): [string, string][] {
+  const entries = Object.entries(pairs ?? {})
+  const names = headerNames(
+    entries.map(([name]) => name),
+    edit,
+  )
+  return entries.map(([name, value], place) => {
+    if (!VALUE.test(value)) {
+      throw new Error(
+        `headers.${edit}: the value of "${name}" holds a line break or a character outside latin1`,
+      )
+    }
+    return [names[place] as string, value]
+  })
+}
+
+function headerNames(names: readonly string[], edit: string): string[] {
+  const lower = names.map((name) => name.toLowerCase())
+  lower.forEach((name, place) => {
+    if (!TOKEN.test(name) || name === '__proto__') {
+      throw new Error(`headers.${edit}: "${names[place]}" is no header name`)
+    }
+    if (UNTOUCHABLE.has(name)) {
+      throw new Error(
+        `headers.${edit}: "${name}" belongs to the connection and is the gateway's; leave it out`,
+      )
+    }
+    if (name === 'host' && edit !== 'set') {
+      throw new Error(`headers.${edit}: a request has exactly one "host"; use "set" to change it`)
+    }
+    if (lower.indexOf(name) !== place) throw new Error(`headers.${edit}: "${name}" is named twice`)
+  })
+  return lower
+}
+
+/**
+ * A function from a raw query (leading `?`, or `''`) to the edited one. Pairs that no edit names stay
+ * byte for byte, in their order; without edits the query comes back as it is.
+ */
+export function compileQueryEdits(edits: QueryEdits | undefined): (query: string) => string {
+  const set = new Map(
+    Object.entries(edits?.set ?? {}).map(([name, value]) => [name, encodePair(name, value)]),
+  )
+  const added = Object.entries(edits?.add ?? {}).map(([name, value]) => encodePair(name, value))
+  const removed = new Set(edits?.remove ?? [])
+  if (set.size + added.length + removed.size === 0) return (query) => query
+  return (query) => {
+    const done = new Set<string>()
+    const pairs: string[] = []
+    for (const pair of query.length > 1 ? query.slice(1).split('&') : []) {
+      const name = pair === '' ? undefined : pairName(pair)
+      const replacement = name === undefined ? undefined : set.get(name)
+      if (name === undefined) pairs.push(pair)
+      else if (replacement !== undefined) {
+        // Removed first and then set: it is at the end, like any other that was not there.
+        if (done.has(name) || removed.has(name)) continue
+        done.add(name)
+        pairs.push(replacement)
+      } else if (!removed.has(name)) pairs.push(pair)
+    }
+    for (const [name, pair] of set) if (!done.has(name)) pairs.push(pair)
+    pairs.push(...added)
+    return pairs.length === 0 ? '' : `?${pairs.join('&')}`
+  }
+}
+
+function encodePair(name: string, value: string): string {
+  return `${encodeURIComponent(name)}=${encodeURIComponent(value)}`
+}

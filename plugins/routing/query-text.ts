@@ -1,0 +1,35 @@
+/** Reading a raw query string without parsing all of it. */
+
+/** Percent-decoded, `+` as a space (application/x-www-form-urlencoded). Malformed text comes back as it is. */
+export function decodeQueryText(text: string): string {
+  if (!text.includes('%') && !text.includes('+')) return text
+  const spaced = text.replaceAll('+', ' ')
+  try {
+    return decodeURIComponent(spaced)
+  } catch {
+    return spaced
+  }
+}
+
+/** The name of one `name=value` piece, decoded. */
+export function pairName(pair: string): string {
+  const equals = pair.indexOf('=')
+  return decodeQueryText(equals === -1 ? pair : pair.slice(0, equals))
+}
+
+/** The decoded value of the first pair of that name; `''` for a bare name; undefined if there is none. */
+export function queryValue(query: string, name: string): string | undefined {
+  for (let from = 1; from < query.length; ) {
+    let end = query.indexOf('&', from)
+    if (end === -1) end = query.length
+    if (end > from) {
+      const pair = query.slice(from, end)
+      if (pairName(pair) === name) {
+        const equals = pair.indexOf('=')
+        return equals === -1 ? '' : decodeQueryText(pair.slice(equals + 1))
+      }
+    }
+    from = end + 1
+  }
+  return undefined
+}

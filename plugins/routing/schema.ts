@@ -1,0 +1,142 @@
+import type { GatewayConfig, RouteConfig } from '../config/define.ts'
+import type { Problem } from '../config/errors.ts'
+import {
+  byUpstream,
+  custom,
+  decimal,
+  duration,
+  flag,
+  integer,
+  list,
+  nonEmptyList,
+  object,
+  oneOf,
+  optional,
+  record,
+  type Schema,
+  shorthand,
+  text,
+  upstreamName,
+  withDefault,
+} from '../config/kit.ts'
+import { routeProblems } from './check.ts'
+
+function refusePath(value: unknown): string | undefined {
+  if (value instanceof RegExp) return undefined
+  if (typeof value === 'string' && /^[/~]/.test(value)) return undefined
+  return `must be a path like "/users/*" or a regular expression, is ${JSON.stringify(value)}`
+}
+
+function refuseMatcher(value: unknown): string | undefined {
+  if (typeof value === 'string' || typeof value === 'boolean' || value instanceof RegExp) return undefined
+  return 'must be text (the exact value), a regular expression, true (present) or false (absent)'
+}
+
+type PathPattern = `/${string}` | `~${string}` | RegExp
+const matcher = custom<string | RegExp | boolean>(refuseMatcher)
+const headerEdits = object({
+  /** Replaces what is there. */
+  set: optional(record(text())),
+  /** Adds a value to what is there. */
+  add: optional(record(text())),
+  remove: optional(list(text())),
+})
+const methodName = text({ pattern: '^[A-Z][A-Z-]*$', remedy: 'write methods in capitals: "GET"' })
+
+const route = {
+  /** How logs and metrics call it. Default: host and path. */
+  name: optional(text({ minLength: 1 })),
+  /** `api.example.com` or `*.example.com`. Default: any. */
+  host: optional(text({ minLength: 1 })),
+  /** `/users`, `/users/:id`, `/users/*`, a RegExp over the whole path, or `~` and the text of one. */
+  path: custom(refusePath) as Schema<PathPattern, string | RegExp>,
+  /** Default: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS and QUERY. GET brings HEAD with it. */
+  methods: optional(nonEmptyList(methodName, { noun: 'method' })),
+  /** Headers that a request must have: the exact value, a regular expression, true (any) or false (none). */
+  headers: optional(record(matcher)),
+  query: optional(record(matcher)),
+  cookies: optional(record(matcher)),
+  /** Where it goes. One of `upstream`, `split`, `redirect` and `respond`. */
+  upstream: optional(upstreamName()),
+  /** Several upstreams and their shares: `{ users: 95, canary: 5 }`. */
+  split: optional(byUpstream(decimal({ minimum: 0 }))),
+  redirect: optional(
+    shorthand(
+      'to',
+      object({
+        /** A path or URL, with the parameters of the path: `https://www.example.com/:id`. */
+        to: text({ minLength: 1 }),
+        /** Default 308. */
+        status: withDefault(oneOf([301, 302, 303, 307, 308]), 308),
+        /** The query goes along. Default true. */
+        keepQuery: withDefault(flag(), true),
+      }),
+    ),
+  ),
+  /** An answer of the gateway's own. */
+  respond: optional(
+    object({
+      status: withDefault(integer({ minimum: 200, maximum: 599 }), 200),
+      headers: withDefault(record(text()), {}),
+      body: withDefault(text(), ''),
+    }),
+  ),
+  /** An upstream that is sent copies, whose answers are ignored. Bodies beyond `server.replayBody` are not copied. */
+  mirror: optional(
+    shorthand(
+      'upstream',
+      object({
+        upstream: upstreamName(),
+        /** Share of the requests, 0 to 100. Default 100. */
+        percent: withDefault(decimal({ minimum: 0, maximum: 100 }), 100),
+      }),
+    ),
+  ),
+  /** Taken off the front of the path: `/users`. */
+  stripPrefix: optional(text({ minLength: 1 })),
+  /** The path for the target, with the parameters of the path: `/v2/*`. */
+  rewrite: optional(text({ minLength: 1 })),
+  requestHeaders: optional(headerEdits),
+  responseHeaders: optional(headerEdits),
+  requestQuery: optional(headerEdits),
+  /** For the whole exchange, all attempts included. 0 is none. Default: none. */
+  timeout: optional(duration()),
+  /** Repeating a request of this route does no harm. Default: by the method (RFC 9110, 9.2.2). */
+  repeatable: optional(flag()),
+  /** Protocols that a client may upgrade to. Default `['websocket']`. */
+  upgrade: withDefault(list(text({ minLength: 1 })), ['websocket']),
+  /** Level of the log lines of this route. Default: that of the process. */
+  logLevel: optional(oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])),
+}
+
+export const schema = { route }
+
+declare module '../config/define.ts' {
+  interface RouteSchema {
+    name: typeof route.name
+    host: typeof route.host
+    path: typeof route.path
+    methods: typeof route.methods
+    headers: typeof route.headers
+    query: typeof route.query
+    cookies: typeof route.cookies
+    upstream: typeof route.upstream
+    split: typeof route.split
+    redirect: typeof route.redirect
+    respond: typeof route.respond
+    mirror: typeof route.mirror
+    stripPrefix: typeof route.stripPrefix
+    rewrite: typeof route.rewrite
+    requestHeaders: typeof route.requestHeaders
+    responseHeaders: typeof route.responseHeaders
+    requestQuery: typeof route.requestQuery
+    timeout: typeof route.timeout
+    repeatable: typeof route.repeatable
+    upgrade: typeof route.upgrade
+    logLevel: typeof route.logLevel
+  }
+}
+
+export async function check({ routes }: GatewayConfig): Promise<readonly Problem[]> {
+  return routeProblems(routes as readonly RouteConfig[])
+}

@@ -1,0 +1,252 @@
+import { isAscii } from 'node:buffer'
+import type { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import type { AttemptRecord, Lease, Outcome } from '../upstreams/contract.ts'
+import { type AnswerSource, AnswerStream } from './answer.ts'
+import { DeadlineError, failureReason } from './errors.ts'
+import type { TargetPool } from './pools.ts'
+
+type Headers = Record<string, string | string[] | undefined>
+
+/** Deadlines of an attempt in milliseconds; 0 is none. */
+export interface AttemptTimeouts {
+  readonly connect: number
+  readonly response: number
+  readonly idle: number
+}
+
+export interface AttemptOptions {
+  readonly method: string
+  readonly path: string
+  readonly headers: string[]
+  readonly body: Buffer | Readable | null
+  readonly timeouts: AttemptTimeouts
+  /** Answers up to this many bytes are gathered. */
+  readonly gather: number
+}
+
+/** undici's, with the option that its types leave out. */
+interface DispatchOptions {
+  origin: string
+  path: string
+  method: string
+  headers: string[]
+  body: Buffer | Readable | null
+  servername: string | undefined
+  reset?: boolean
+}
+
+/** Whom an attempt reports to. Each attempt ends in exactly one of `whole`, `streams` or `failed`, or in silence once discarded or abandoned. */
+export interface AttemptOwner {
+  /** The response head is here: is it wanted? */
+  headed(attempt: Attempt): 'keep' | 'discard'
+  whole(attempt: Attempt, body: Buffer | string | null): void
+  streams(attempt: Attempt, body: AnswerStream): void
+  failed(attempt: Attempt, error: unknown, outcome: Outcome): void
+}
+
+/** Types whose pieces are worth something one by one: they are told at once, and never waited for. */
+const STREAMING =
+  /^(?:text\/event-stream|application\/(?:grpc|x-ndjson|stream\+json)|multipart\/x-mixed-replace)/
+
+const ABANDONED: Outcome = { kind: 'abandoned' }
+
+/** One try at one target: a handler of undici's that settles its lease whatever happens. */
+export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
+  readonly lease: Lease
+  readonly record: AttemptRecord
+  status = 0
+  headers: Headers = {}
+  /** A byte of the request may have reached the target. */
+  requestSent = false
+  /** Milliseconds from the lease to the response headers or the failure. */
+  latencyMs = 0
+  readonly #owner: AttemptOwner
+  readonly #options: AttemptOptions
+  readonly #startedAt = performance.now()
+  #state: 'waiting' | 'gathering' | 'streaming' | 'discarding' | 'over' = 'waiting'
+  #controller: Dispatcher.DispatchController | undefined
+  #chunks: Buffer[] = []
+  #size = 0
+  #stream: AnswerStream | undefined
+  #timer: NodeJS.Timeout | undefined
+  #deadline = Number.POSITIVE_INFINITY
+  #phase = 'a connection'
+
+  constructor(owner: AttemptOwner, lease: Lease, options: AttemptOptions) {
+    this.#owner = owner
+    this.lease = lease
+    this.#options = options
+    this.record = { target: lease.target, outcome: undefined, decision: undefined }
+  }
+
+  send({ pool, origin, servername }: TargetPool): void {
+    const { method, path, headers, body, timeouts } = this.#options
+    this.#allow(timeouts.connect, 'a connection', this.#startedAt)
+    const options: DispatchOptions = { origin, path, method, headers, body, servername }
+    // Left alone, undici closes the connection after a HEAD.
+    if (method === 'HEAD') options.reset = false
+    pool.dispatch(options as Dispatcher.DispatchOptions, this)
+  }
+
+  /** Ends it, by default without a verdict on the target: the client left, or the answer is not wanted any more. */
+  abandon(outcome = ABANDONED): void {
+    if (this.#state === 'over') return
+    this.#finish(outcome)
+    this.#controller?.abort(new Error('abandoned'))
+    this.#stream?.destroy()
+  }
+
+  get over(): boolean {
+    return this.#state === 'over'
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#state === 'over') {
+      controller.abort(new Error('abandoned'))
+      return
+    }
+    this.requestSent = true
+    this.#allow(this.#options.timeouts.response, 'the response')
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
+    // 103 and its like say something of an answer that is yet to come.
+    if (status < 200 || this.#state === 'over') return
+    this.status = status
+    this.headers = headers
+    this.latencyMs = performance.now() - this.#startedAt
+    this.#allow(this.#options.timeouts.idle, 'more of the response')
+    if (this.#owner.headed(this) === 'discard') {
+      this.#state = 'discarding'
+      this.#settle({ kind: 'answered', status, latencyMs: this.latencyMs })
+      // A long body is not worth reading to its end only to keep the connection.
+      if (!(Number(headers['content-length']) <= this.#options.gather)) this.abandon()
+      return
+    }
+    this.#state = 'gathering'
+    const type = headers['content-type']
+    if (typeof type === 'string' && STREAMING.test(type)) {
+      this.#settle({ kind: 'answered', status, latencyMs: this.latencyMs })
+      this.#openStream()
+    } else if (headers['content-length'] === undefined) {
+      // All of a small answer comes within one read of the socket. What is not whole by then is streamed.
+      process.nextTick(this.#streamUnlessWhole)
+    } else if (Number(headers['content-length']) > this.#options.gather && this.#options.method !== 'HEAD') {
+      this.#openStream()
+    }
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#state === 'streaming') {
+      if (this.#stream?.push(chunk) === false) controller.pause()
+      // Counted anew only now and then: the timer looks when it fires.
+      this.#deadline =
+        this.#options.timeouts.idle === 0 ? this.#deadline : performance.now() + this.#options.timeouts.idle
+    } else if (this.#state === 'gathering') {
+      this.#chunks.push(chunk)
+      this.#size += chunk.length
+      if (this.#size > this.#options.gather) this.#openStream()
+    }
+  }
+
+  onResponseEnd(): void {
+    const state = this.#state
+    if (state === 'over') return
+    this.#finish({ kind: 'answered', status: this.status, latencyMs: this.latencyMs })
+    if (state === 'streaming') this.#stream?.finish()
+    else if (state === 'gathering') this.#owner.whole(this, this.#body())
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#state === 'over') return
+    const state = this.#state
+    if (state === 'waiting') this.latencyMs = performance.now() - this.#startedAt
+    const outcome: Outcome = {
+      kind: 'failed',
+      reason: failureReason(error, this.requestSent),
+      requestSent: this.requestSent,
+      latencyMs: this.latencyMs,
+    }
+    this.#finish(outcome)
+    if (state === 'streaming') this.#stream?.destroy(error)
+    else if (state !== 'discarding') this.#owner.failed(this, error, outcome)
+  }
+
+  /** AnswerSource: the client has taken what there was. */
+  resume(): void {
+    this.#controller?.resume()
+  }
+
+  /** AnswerSource: the client wants no more. */
+  cancel(): void {
+    this.abandon()
+  }
+
+  readonly #streamUnlessWhole = (): void => {
+    if (this.#state === 'gathering') this.#openStream()
+  }
+
+  #openStream(): void {
+    this.#state = 'streaming'
+    this.#stream = new AnswerStream(this)
+    for (const chunk of this.#chunks) this.#stream.push(chunk)
+    this.#chunks = []
+    this.#owner.streams(this, this.#stream)
+  }
+
+  #body(): Buffer | string | null {
+    if (this.#size === 0) return null
+    const body = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks)
+    // As text, head and body leave in one write; only where the bytes are the same in any encoding.
+    return isAscii(body) ? body.toString('latin1') : body
+  }
+
+  #settle(outcome: Outcome): void {
+    this.record.outcome ??= outcome
+    this.lease.settle(outcome)
+  }
+
+  #finish(outcome: Outcome): void {
+    this.#state = 'over'
+    clearTimeout(this.#timer)
+    this.#settle(outcome)
+    this.lease.release()
+  }
+
+  /** Gives the attempt `milliseconds` for what comes next. One timer serves all phases: it looks when it fires. */
+  #allow(milliseconds: number, phase: string, from = performance.now()): void {
+    this.#phase = phase
+    if (milliseconds === 0) {
+      this.#deadline = Number.POSITIVE_INFINITY
+      return
+    }
+    const before = this.#deadline
+    this.#deadline = from + milliseconds
+    if (this.#timer !== undefined && this.#deadline >= before) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(this.#look, milliseconds)
+  }
+
+  readonly #look = (): void => {
+    const left = this.#deadline - performance.now()
+    if (left === Number.POSITIVE_INFINITY) {
+      this.#timer = undefined
+    } else if (left > 0.5) {
+      this.#timer = setTimeout(this.#look, Math.ceil(left))
+    } else if (
+      this.#stream !== undefined &&
+      this.#stream.readableLength >= this.#stream.readableHighWaterMark
+    ) {
+      // It is the client that is slow, and its own time-outs watch over it.
+      this.#allow(this.#options.timeouts.idle, this.#phase)
+      this.#timer = setTimeout(this.#look, this.#options.timeouts.idle)
+    } else {
+      const error = new DeadlineError(`waited too long for ${this.#phase}`)
+      const controller = this.#controller
+      this.onResponseError(undefined as never, error)
+      controller?.abort(error)
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import { BodyTooLargeError } from './errors.ts'
+
+/**
+ * A client's body on its way to a target, counted. It stands between the two because undici destroys what
+ * it is handed when an attempt fails, and the client's own stream takes the connection with it: there would
+ * be no one left to answer.
+ */
+export class ForwardedBody extends Readable {
+  readonly #source: IncomingMessage
+  readonly #limit: number
+  #bytes = 0
+  #listening = false
+
+  constructor(source: IncomingMessage, limit: number) {
+    super({ highWaterMark: 64 * 1024 })
+    this.#source = source
+    this.#limit = limit
+  }
+
+  /** Nothing was taken from the client yet: another attempt may start from the same source. */
+  get untouched(): boolean {
+    return this.#bytes === 0
+  }
+
+  override _read(): void {
+    if (!this.#listening) this.#listen()
+    this.#source.resume()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    if (this.#listening) {
+      this.#source
+        .off('data', this.#onData)
+        .off('end', this.#onEnd)
+        .off('close', this.#onClose)
+        .off('error', this.#onClose)
+      // Stay where it is: whether the rest is read or the connection closed is for the answer to decide.
+      this.#source.pause()
+    }
+    done(error)
+  }
+
+  #listen(): void {
+    this.#listening = true
+    this.#source
+      .on('data', this.#onData)
+      .on('end', this.#onEnd)
+      .on('close', this.#onClose)
+      .on('error', this.#onClose)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#bytes += chunk.length
+    if (this.#bytes > this.#limit)
+      this.destroy(new BodyTooLargeError('the body is larger than server.bodyLimit'))
+    else if (!this.push(chunk)) this.#source.pause()
+  }
+
+  readonly #onEnd = (): void => {
+    this.push(null)
+  }
+
+  readonly #onClose = (): void => {
+    if (!this.readableEnded && !this.#source.readableEnded) this.destroy(new Error('the client left'))
+  }
+}
+
+/**
+ * Reads a body of known length whole.
+ * @param done called once with the body, or not at all if the client leaves first
+ */
+export function gatherBody(source: IncomingMessage, done: (body: Buffer) => void): void {
+  const chunks: Buffer[] = []
+  source.on('data', (chunk: Buffer) => chunks.push(chunk))
+  source.on('end', () => done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
+}

@@ -1,0 +1,156 @@
+import type { IncomingMessage } from 'node:http'
+
+type Headers = Record<string, string | string[] | undefined>
+
+/** Headers that belong to one connection (RFC 9110, 7.6.1) or that undici refuses or makes itself. */
+const CONNECTION_HEADERS = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+/** Besides those, what a client may not hand through: we say it ourselves, or undici does. */
+const REPLACED_HEADERS = new Set([
+  'expect',
+  'host',
+  'http2-settings',
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-forwarded-prefix',
+  'x-forwarded-server',
+  'x-real-ip',
+])
+const NOT_FORWARDED = new Set([...CONNECTION_HEADERS, ...REPLACED_HEADERS])
+
+/** What a request says of the client, as far as it is to be believed. */
+export interface ClientFacts {
+  /** Address of the peer that is connected to us. */
+  readonly peer: string
+  /** The peer is one of `server.trustProxy`: what it says of the client is passed on. */
+  readonly trusted: boolean
+  readonly protocol: 'http' | 'https'
+  readonly host: string
+  readonly httpVersion: string
+}
+
+export type ForwardedForm = 'x-forwarded' | 'rfc7239' | 'both' | 'none'
+
+function one(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(', ') : value
+}
+
+function appended(before: string | undefined, value: string): string {
+  return before === undefined || before === '' ? value : `${before}, ${value}`
+}
+
+/** A node of RFC 7239: an address of version 6 is in brackets and quoted. */
+function node(address: string): string {
+  return address.includes(':') ? `"[${address}]"` : address
+}
+
+/** A value of RFC 7239: a token goes bare, all else is quoted. */
+function quoted(value: string): string {
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(value) ? value : `"${value.replaceAll(/["\\]/g, '\\$&')}"`
+}
+
+type Edit = (headers: Headers) => void
+
+/**
+ * The headers for a target, as undici takes them: name, value, name, value. What belongs to the client's
+ * connection is left out, and what the client says of itself counts only if the peer is a trusted proxy.
+ * @param headers lower-case names, without those that the client's Connection header listed
+ * @param edit the route's own edits: they come last, so they win
+ */
+export function requestHeaders(
+  headers: Headers,
+  client: ClientFacts,
+  host: string,
+  form: ForwardedForm,
+  edit?: Edit,
+): string[] {
+  const list: string[] = ['host', host]
+  for (const name in headers) {
+    if (NOT_FORWARDED.has(name) || name.charCodeAt(0) === 58) continue
+    push(list, name, headers[name])
+  }
+  const { peer, trusted, protocol } = client
+  if (form === 'x-forwarded' || form === 'both') {
+    const before = trusted ? one(headers['x-forwarded-for']) : undefined
+    list.push('x-forwarded-for', appended(before, peer))
+    list.push('x-forwarded-proto', (trusted && one(headers['x-forwarded-proto'])) || protocol)
+    list.push('x-forwarded-host', (trusted && one(headers['x-forwarded-host'])) || client.host)
+  }
+  if (form === 'rfc7239' || form === 'both') {
+    const before = trusted ? one(headers.forwarded) : undefined
+    list.push(
+      'forwarded',
+      appended(before, `for=${node(peer)};host=${quoted(client.host)};proto=${protocol}`),
+    )
+  }
+  list.push('via', appended(one(headers.via), `${client.httpVersion} holdfast`))
+  return edit === undefined ? list : edited(list, edit)
+}
+
+function push(list: string[], name: string, value: string | string[] | undefined): void {
+  if (typeof value === 'string') list.push(name, value)
+  else if (value !== undefined) for (const each of value) list.push(name, each)
+}
+
+function edited(list: readonly string[], edit: Edit): string[] {
+  const headers: Headers = {}
+  for (let i = 0; i < list.length; i += 2) {
+    const name = list[i] as string
+    const value = list[i + 1] as string
+    const before = headers[name]
+    headers[name] = before === undefined ? value : [before, value].flat()
+  }
+  edit(headers)
+  const result: string[] = []
+  for (const [name, value] of Object.entries(headers)) push(result, name, value)
+  return result
+}
+
+/** Names that a Connection header lists, lower-case. */
+export function connectionNames(value: string | string[] | undefined): string[] {
+  const names = one(value)
+  return names === undefined
+    ? []
+    : names
+        .toLowerCase()
+        .split(',')
+        .map((name) => name.trim())
+}
+
+/** The response headers that are for the client: without those of the connection with the target. */
+export function responseHeaders(headers: Headers): Headers {
+  const kept: Headers = {}
+  const listed = headers['connection']
+  const dropped =
+    listed === undefined || listed === 'keep-alive' || listed === 'close'
+      ? undefined
+      : connectionNames(listed)
+  for (const name in headers) {
+    if (CONNECTION_HEADERS.has(name) || dropped?.includes(name)) continue
+    kept[name] = headers[name]
+  }
+  return kept
+}
+
+/** Whether a request brings a body. */
+export function hasBody(raw: IncomingMessage): boolean {
+  const length = raw.headers['content-length']
+  if (length !== undefined) return length !== '0'
+  return (
+    raw.headers['transfer-encoding'] !== undefined ||
+    (raw.httpVersionMajor === 2 && !raw.readableEnded && !raw.complete)
+  )
+}

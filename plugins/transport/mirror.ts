@@ -1,0 +1,26 @@
+import type { Lease, Upstream } from '../upstreams/contract.ts'
+import { Attempt, type AttemptOptions, type AttemptOwner } from './attempt.ts'
+import type { TargetPool } from './pools.ts'
+
+const NONE_TRIED: ReadonlySet<never> = new Set()
+
+/** The answers to shadow traffic are read, so that connections are kept, and thrown away. */
+const NOBODY: AttemptOwner = {
+  headed: () => 'discard',
+  whole() {},
+  streams(_attempt, body) {
+    body.destroy()
+  },
+  failed() {},
+}
+
+/** Sends a copy of a request to one target of `upstream`; where none is to be had, it is not sent. */
+export function sendMirrored(
+  upstream: Upstream,
+  poolOf: (lease: Lease) => TargetPool,
+  options: AttemptOptions,
+): void {
+  const lease = upstream.lease({ key: '', repeatable: false, tried: NONE_TRIED })
+  if (typeof lease === 'string') return
+  new Attempt(NOBODY, lease, options).send(poolOf(lease))
+}

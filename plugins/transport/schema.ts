@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs'
+import type { GatewayConfig } from '../config/define.ts'
+import type { Problem } from '../config/errors.ts'
+import { duration, flag, object, oneOf, optional, section, size, text, withDefault } from '../config/kit.ts'
+
+const pem = text({ minLength: 1, description: 'PEM text, or the path of a PEM file' })
+
+const upstream = {
+  /** Deadlines. 0 is none. */
+  timeouts: section({
+    /** Until the request is on its way, waiting for a free connection included. Default 3s. */
+    connect: withDefault(duration(), '3s'),
+    /** From then to the response headers. Default 30s. */
+    response: withDefault(duration(), '30s'),
+    /** Between two pieces of the response body. Default 2m. */
+    idle: withDefault(duration(), '2m'),
+    /** An idle kept-alive connection is closed after this; keep it below what the targets use. Default 4s. */
+    keepAlive: withDefault(duration({ minimum: 1 }), '4s'),
+  }),
+  /** TLS to `https:` targets. Verified against the system's authorities unless told otherwise. */
+  tls: optional(
+    object({
+      /** Authorities to trust instead of the system's. */
+      ca: optional(pem),
+      /** Client certificate, with `key`. */
+      cert: optional(pem),
+      key: optional(pem),
+      /** Name to ask for (SNI) and to verify. Default: the target's host. */
+      serverName: optional(text({ minLength: 1 })),
+      /** `false` trusts anyone who answers: only for a test bench. Default true. */
+      verify: withDefault(flag(), true),
+    }),
+  ),
+  /** HTTP/2 to the targets: by ALPN for `https:`, with prior knowledge for `http:`. Default false. */
+  http2: withDefault(flag(), false),
+  /** The Host that targets see: the client's (`preserve`) or their own (`target`). Default preserve. */
+  host: withDefault(oneOf(['preserve', 'target']), 'preserve'),
+  /** Which headers tell the targets of the client. Default x-forwarded. */
+  forwarded: withDefault(oneOf(['x-forwarded', 'rfc7239', 'both', 'none']), 'x-forwarded'),
+  /** Responses up to this size are sent whole, with one write. Default 64KiB. */
+  gatherResponse: withDefault(size({ minimum: 0, maximum: '16MiB' }), '64KiB'),
+  /** Largest response header block. Default 32KiB. */
+  responseHeaderLimit: withDefault(size({ minimum: '1KiB', maximum: '1MiB' }), '32KiB'),
+}
+
+export const schema = { upstream }
+
+declare module '../config/define.ts' {
+  interface UpstreamSchema {
+    timeouts: typeof upstream.timeouts
+    tls: typeof upstream.tls
+    http2: typeof upstream.http2
+    host: typeof upstream.host
+    forwarded: typeof upstream.forwarded
+    gatherResponse: typeof upstream.gatherResponse
+    responseHeaderLimit: typeof upstream.responseHeaderLimit
+  }
+}
+
+export function check(config: GatewayConfig): readonly Problem[] {
+  return Object.entries(config.upstreams).flatMap(([name, { tls, targets }]) => {
+    if (tls === undefined) return []
+    const path = `upstreams.${name}.tls`
+    const problems: Problem[] = []
+    if (!targets.some(({ origin }) => origin.startsWith('https:'))) {
+      problems.push({
+        path,
+        message: 'no target is https:, so it would do nothing; take it out or change the origins',
+      })
+    }
+    if ((tls.cert === undefined) !== (tls.key === undefined)) {
+      problems.push({ path, message: '`cert` and `key` go together; set both' })
+    }
+    for (const key of ['ca', 'cert', 'key'] as const) {
+      const value = tls[key]
+      if (value !== undefined && !value.includes('-----BEGIN') && !existsSync(value)) {
+        problems.push({
+          path: `${path}.${key}`,
+          message: `no file "${value}"; give PEM text or the path of a PEM file`,
+        })
+      }
+    }
+    return problems
+  })
+}

@@ -1,0 +1,97 @@
+import type {
+  BalancerFactory,
+  FailoverPolicy,
+  HealthSource,
+  Listener,
+  PolicyContext,
+  Target,
+  TargetChange,
+  TargetSpec,
+  Upstream,
+  UpstreamRegistry,
+} from './contract.ts'
+import { UpstreamState } from './upstream.ts'
+
+/** An upstream as it is configured. */
+export interface UpstreamSpec {
+  readonly targets: readonly TargetSpec[]
+  /** Attempts that one target may have under way, queued ones included. */
+  readonly capacity: number
+}
+
+/** The upstreams that all concerns share. */
+export class Registry implements UpstreamRegistry {
+  readonly upstreams: ReadonlyMap<string, UpstreamState>
+  readonly balancers = new Map<string, BalancerFactory<never>>()
+  failover: FailoverPolicy | undefined
+  readonly #healthSources: HealthSource[] = []
+  readonly #listeners: Listener[] = []
+  readonly #changeListeners: ((change: TargetChange) => void)[] = []
+  readonly #wanted = new Map<UpstreamState, { policy: string; options: unknown }>()
+
+  constructor(context: PolicyContext, specs: Readonly<Record<string, UpstreamSpec>>) {
+    const around = {
+      context,
+      healthSources: this.#healthSources,
+      listeners: this.#listeners,
+      told: (change: TargetChange) => {
+        for (const listener of this.#changeListeners) listener(change)
+      },
+    }
+    this.upstreams = new Map(
+      Object.entries(specs).map(([name, { targets, capacity }]) => {
+        const upstream = new UpstreamState(name, around, capacity)
+        for (const target of targets) upstream.add(target)
+        return [name, upstream]
+      }),
+    )
+  }
+
+  defineBalancer(name: string, create: BalancerFactory<never>): void {
+    if (this.balancers.has(name))
+      throw new Error(`a balancer named "${name}" is defined already; take another name`)
+    this.balancers.set(name, create)
+    for (const [upstream, { policy, options }] of this.#wanted) {
+      if (policy === name) upstream.balanceBy(create, options)
+    }
+  }
+
+  balance(name: string, policy: string, options: unknown): void {
+    const upstream = this.#state(name)
+    this.#wanted.set(upstream, { policy, options })
+    const create = this.balancers.get(policy)
+    if (create !== undefined) upstream.balanceBy(create, options)
+  }
+
+  addHealthSource(source: HealthSource): void {
+    this.#healthSources.push(source)
+    for (const upstream of this.upstreams.values()) upstream.invalidate()
+  }
+
+  changed(target: Target): void {
+    this.#state(target.upstream).invalidate()
+  }
+
+  useFailover(policy: FailoverPolicy): void {
+    if (this.failover !== undefined) throw new Error('a failover policy is in use already; there can be one')
+    this.failover = policy
+  }
+
+  subscribe(listener: Listener): void {
+    this.#listeners.push(listener)
+  }
+
+  onTargetChange(listener: (change: TargetChange) => void): void {
+    this.#changeListeners.push(listener)
+  }
+
+  upstream(name: string): Upstream {
+    return this.#state(name)
+  }
+
+  #state(name: string): UpstreamState {
+    const upstream = this.upstreams.get(name)
+    if (upstream === undefined) throw new RangeError(`no upstream is named "${name}"`)
+    return upstream
+  }
+}

@@ -1,0 +1,76 @@
+import type { GatewayConfig } from '../config/define.ts'
+import type { Problem } from '../config/errors.ts'
+import { custom, decimal, integer, nonEmptyList, object, oneOf, section, withDefault } from '../config/kit.ts'
+import { originProblem } from './origin.ts'
+
+const target = {
+  /** `http://host:port`, `https://host:port` or `unix:/path/to.sock`. */
+  origin: custom<string>((value) => originProblem(value)),
+  /** Share of the traffic under weighted policies, relative to the other targets. Default 1. */
+  weight: withDefault(decimal({ minimum: 0, maximum: 1_000_000 }), 1),
+  /** 0 is used first, 1 when tier 0 cannot carry the load, and so on. Default 0. */
+  tier: withDefault(oneOf([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), 0),
+}
+
+const targets = nonEmptyList(object(target), { noun: 'target' })
+
+const limits = section(
+  {
+    /** Connections to each target (with HTTP/2: streams). Default 128. */
+    connections: withDefault(integer({ minimum: 1, maximum: 65_535 }), 128),
+    /** Requests that wait for a connection to each target; one more is sent elsewhere or answered 503. Default 256. */
+    queue: withDefault(integer({ minimum: 0, maximum: 1_000_000 }), 256),
+  },
+  { description: 'Bounds on what one target is asked to carry.' },
+)
+
+export const schema = { target, upstream: { targets, limits } }
+
+declare module '../config/define.ts' {
+  interface TargetSchema {
+    origin: typeof target.origin
+    weight: typeof target.weight
+    tier: typeof target.tier
+  }
+  interface UpstreamSchema {
+    limits: typeof limits
+  }
+}
+
+export function check(config: GatewayConfig): readonly Problem[] {
+  const problems: Problem[] = []
+  for (const [name, { targets }] of Object.entries(config.upstreams)) {
+    const path = `upstreams.${name}.targets`
+    const seen = new Map<string, number>()
+    for (const [index, { origin }] of targets.entries()) {
+      // `http://a:80` and `http://A` are one server.
+      const server = URL.canParse(origin) && !origin.startsWith('unix:') ? new URL(origin).origin : origin
+      const first = seen.get(server)
+      if (first === undefined) seen.set(server, index)
+      else {
+        problems.push({
+          path: `${path}[${index}].origin`,
+          message: `"${origin}" is ${path}[${first}] already; give it a larger weight instead of a second entry`,
+        })
+      }
+    }
+    if (targets.length > 0 && targets.every(({ weight }) => weight === 0)) {
+      problems.push({
+        path,
+        message: 'all weights are 0, so no target could be picked; give one a weight above 0',
+      })
+    }
+    const tiers = new Set(targets.map(({ tier }) => tier))
+    const highest = Math.max(...tiers)
+    for (let tier = 0; tier < highest; tier++) {
+      if (!tiers.has(tier as 0)) {
+        problems.push({
+          path,
+          message: `tier ${highest} is used but tier ${tier} is empty; count tiers up from 0`,
+        })
+        break
+      }
+    }
+  }
+  return problems
+}

@@ -1,0 +1,36 @@
+import type { Target, TargetSpec } from './contract.ts'
+
+/** A target as the registry keeps it. */
+export class TargetState implements Target {
+  readonly id: string
+  readonly upstream: string
+  readonly origin: string
+  readonly tier: number
+  weight: number
+  inflight = 0
+  draining = false
+  share = 1
+  #idle: (() => void)[] = []
+
+  constructor(upstream: string, spec: TargetSpec) {
+    this.id = spec.origin
+    this.upstream = upstream
+    this.origin = spec.origin
+    this.weight = spec.weight ?? 1
+    this.tier = spec.tier ?? 0
+  }
+
+  /** Resolves when nothing is under way here. */
+  idle(): Promise<void> {
+    if (this.inflight === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  leave(): void {
+    this.inflight--
+    if (this.inflight > 0 || this.#idle.length === 0) return
+    const waiting = this.#idle
+    this.#idle = []
+    for (const resolve of waiting) resolve()
+  }
+}

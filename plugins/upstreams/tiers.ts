@@ -1,0 +1,31 @@
+/** How a tier stands: how many targets it has, and how many of them may be used. */
+export interface TierHealth {
+  readonly eligible: number
+  readonly total: number
+}
+
+/** Envoy's overprovisioning factor: a tier carries all the traffic until fewer than 1 / 1.4 (72 %) of it are left. */
+const OVERPROVISIONING = 1.4
+
+/**
+ * The share of the traffic that each tier gets, tier 0 first; the shares sum to 1 unless no target is left at all.
+ *
+ * Envoy's priority levels: health(t) = min(1, 1.4 x eligible / total); a tier takes its health of what the tiers
+ * before it left over; where all together do not come to 1 they are scaled up to it.
+ */
+export function tierShares(tiers: readonly TierHealth[]): number[] {
+  const health = tiers.map(({ eligible, total }) =>
+    total === 0 ? 0 : Math.min(1, (OVERPROVISIONING * eligible) / total),
+  )
+  const sum = Math.min(
+    1,
+    health.reduce((total, one) => total + one, 0),
+  )
+  let left = 1
+  return health.map((one) => {
+    const share = sum === 0 ? 0 : Math.min(left, one / sum)
+    left -= share
+    // What is left of 1 after subtracting shares that sum to 1 may be a rounding crumb.
+    return share < 1e-12 ? 0 : share
+  })
+}
