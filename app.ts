@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import autoload from '@fastify/autoload'
 import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
 import { ConfigError } from './plugins/config/errors.ts'
 import { type LoadedGateway, loadGateway } from './plugins/config/load.ts'
 import { serverOptions } from './plugins/config/server.ts'
@@ -13,10 +14,7 @@ const gateway = await loadGateway()
 export const options = serverOptions(gateway.config)
 
 /** The composition root: every file or folder in `plugins/`, then every file in `routes/`. */
-export default async function app(
-  fastify: FastifyInstance,
-  opts: { readonly gateway?: LoadedGateway },
-): Promise<void> {
+async function app(fastify: FastifyInstance, opts: { readonly gateway?: LoadedGateway }): Promise<void> {
   const loaded = opts.gateway ?? gateway
   const local = collectLocalRoutes(fastify)
   await fastify.register(autoload, {
@@ -28,3 +26,6 @@ export default async function app(
   if (problems.length > 0) throw new ConfigError(loaded.file, problems)
   await fastify.register(autoload, { dir: join(import.meta.dirname, 'routes'), options: {} })
 }
+
+// No context of its own: what plugins decorate is found on the server itself, by `rewriteUrl` too.
+export default fp(app, { name: 'holdfast' })

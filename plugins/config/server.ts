@@ -81,8 +81,6 @@ export function requestIds(): (raw: { headers: IncomingMessage['headers'] }) => 
 /** What Fastify itself must be created with, made from the config. */
 export function serverOptions({ server }: GatewayConfig) {
   return {
-    // Decorators of the composition root are Fastify's own: `rewriteUrl` below finds them on it.
-    skipOverride: true,
     serverFactory: (handler: Handler) =>
       createServer(handler, server, { tls: server.tls, http2: server.http2 }),
     // Fastify asks only this option whether replies are HTTP/2's; the listener itself is the factory's.
@@ -102,5 +100,5 @@ export function serverOptions({ server }: GatewayConfig) {
     clientErrorHandler(error: Error & { code?: string }, socket: Duplex) {
       clientErrorResponse(error, socket)
     },
-  } satisfies Record<string, unknown> as unknown as FastifyHttpOptions<http.Server> & { skipOverride: true }
+  } satisfies Record<string, unknown> as unknown as FastifyHttpOptions<http.Server>
 }

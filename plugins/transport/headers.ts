@@ -133,7 +133,7 @@ export function connectionNames(value: string | string[] | undefined): string[] 
 /** The response headers that are for the client: without those of the connection with the target. */
 export function responseHeaders(headers: Headers): Headers {
   const kept: Headers = {}
-  const listed = headers['connection']
+  const listed = headers.connection
   const dropped =
     listed === undefined || listed === 'keep-alive' || listed === 'close'
       ? undefined
