@@ -1,0 +1,58 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { GatewayError } from '../upstreams/errors.ts'
+import { isOwnHost } from './own-host.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The admin listener, to which plugins and `routes/` add their endpoints; null where the config has none. */
+    admin: FastifyInstance | null
+  }
+}
+
+/** Opens the admin listener when the gateway listens, and closes it after the drain. */
+export default fp(
+  async (app) => {
+    const { admin } = app.gateway
+    if (admin === undefined) {
+      app.decorate('admin', null)
+      return
+    }
+    const listener = Fastify({
+      loggerInstance: app.log.child({ listener: 'admin' }),
+      // A misspelt key is an error and not something to drop in silence.
+      ajv: { customOptions: { removeAdditional: false } },
+    }) as unknown as FastifyInstance
+    app.decorate('admin', listener)
+    listener.setErrorHandler((error: Error & { statusCode?: number; code?: string }, _request, reply) => {
+      const status = error.statusCode ?? 500
+      reply.code(status).type('application/problem+json')
+      return { type: 'about:blank', status, title: error.code ?? error.name, detail: error.message }
+    })
+    // A page in an operator's browser can reach loopback, but cannot choose another Host than its own.
+    listener.addHook('onRequest', async ({ host }) => {
+      if (!isOwnHost(host, admin.host)) {
+        throw new GatewayError(
+          'GTW_ADMIN_HOST',
+          403,
+          'client',
+          `The admin listener does not answer to "${host}"`,
+        )
+      }
+    })
+
+    app.addHook('onListen', async () => {
+      try {
+        await listener.listen({ host: admin.host, port: admin.port })
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        const why = code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be opened (${code})`
+        app.log.fatal(`admin: port ${admin.port} on ${admin.host} ${why}; free it or change \`admin.port\``)
+        process.exitCode = 1
+        setImmediate(() => app.close())
+      }
+    })
+    app.addHook('onClose', () => listener.close())
+  },
+  { name: 'admin', dependencies: ['config'] },
+)

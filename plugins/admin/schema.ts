@@ -1,0 +1,18 @@
+import { integer, object, optional, text, withDefault } from '../config/kit.ts'
+
+/** A second listener for operators and scrapers. Nothing of it is ever served on the public port. */
+const admin = optional(
+  object({
+    /** Default 127.0.0.1: who may reach it, may change the gateway. */
+    host: withDefault(text({ minLength: 1 }), '127.0.0.1'),
+    port: integer({ minimum: 1024, maximum: 65_535 }),
+  }),
+)
+
+export const schema = { gateway: { admin } }
+
+declare module '../config/define.ts' {
+  interface GatewaySchema {
+    admin: typeof admin
+  }
+}
