@@ -5,7 +5,7 @@ import fp from 'fastify-plugin'
 import { ConfigError } from './plugins/config/errors.ts'
 import { type LoadedGateway, loadGateway } from './plugins/config/load.ts'
 import { serverOptions } from './plugins/config/server.ts'
-import { collectLocalRoutes } from './plugins/routing/local.ts'
+import { collectLocalRoutes, restoreRequests } from './plugins/routing/local.ts'
 
 /** The config that this process runs, unless a test hands `app` another. */
 const gateway = await loadGateway()
@@ -16,6 +16,7 @@ export const options = serverOptions(gateway.config)
 /** The composition root: every file or folder in `plugins/`, then every file in `routes/`. */
 async function app(fastify: FastifyInstance, opts: { readonly gateway?: LoadedGateway }): Promise<void> {
   const loaded = opts.gateway ?? gateway
+  restoreRequests(fastify)
   const local = collectLocalRoutes(fastify)
   await fastify.register(autoload, {
     dir: join(import.meta.dirname, 'plugins'),

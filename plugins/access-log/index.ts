@@ -26,7 +26,8 @@ function write(request: FastifyRequest, reply: FastifyReply, startedAt: number, 
   const { exchange, raw } = request
   const total = performance.now() - startedAt
   const attempts = attemptsOf(request)
-  const failure = request.failure as (Error & { code?: string }) | null
+  // Undefined where the plugin that keeps it has been taken out.
+  const failure = (request.failure ?? null) as (Error & { code?: string }) | null
   const cause = failure?.cause as Error | undefined
   const aborted = !reply.raw.writableFinished && !reply.raw.writableEnded
   const line = {

@@ -11,7 +11,9 @@ export class ConfigError extends Error {
   readonly code = 'GTW_CONFIG'
   readonly problems: readonly Problem[]
 
-  constructor(file: string, problems: readonly Problem[]) {
+  constructor(file: string, found: readonly Problem[]) {
+    // Checks find what they find in an order of their own: by path, what belongs together stands together.
+    const problems = found.toSorted((a, b) => a.path.localeCompare(b.path, 'en', { numeric: true }))
     const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
     const lines = problems.map(({ path, message }) =>
       path === '' ? `  ${message}` : `  ${path}: ${message}`,

@@ -84,7 +84,7 @@ async function importConfig(path: string): Promise<unknown> {
 
 /** Reads the file that `GATEWAY_CONFIG` names, by default `gateway.config.ts` in the working directory. */
 export async function loadGateway(
-  path = process.env.GATEWAY_CONFIG ?? 'gateway.config.ts',
+  path = process.env.GATEWAY_CONFIG || 'gateway.config.ts',
 ): Promise<LoadedGateway> {
   const absolute = resolve(path)
   const file = relative(process.cwd(), absolute).startsWith('..')

@@ -1,3 +1,6 @@
+import { type ListenerTls, tlsProblems } from './certificate.ts'
+import type { GatewayConfig } from './define.ts'
+import type { Problem } from './errors.ts'
 import {
   custom,
   duration,
@@ -57,13 +60,18 @@ const server = section(
     encodedSlash: withDefault(flag(), false),
     /** Serves HTTPS on the main port. */
     tls: optional(listenerTls),
-    /** Offers HTTP/2 (by ALPN with TLS, else with prior knowledge only). Default false. */
+    /** Offers HTTP/2 besides HTTP/1.1: by ALPN with TLS, else to clients that know beforehand (h2c). Default false. */
     http2: withDefault(flag(), false),
   },
   { description: 'The public side: limits, time-outs, who is believed.' },
 )
 
 export const schema = { gateway: { server } }
+
+export function check(config: GatewayConfig): readonly Problem[] {
+  const { tls } = config.server
+  return tls === undefined ? [] : tlsProblems(tls as ListenerTls, 'server.tls')
+}
 
 declare module './define.ts' {
   interface GatewaySchema {

@@ -1,5 +1,8 @@
 /** "Did you mean": the nearest of the names there are. */
 
+/** So many names are told where none is near: with hundreds the message would bury the others. */
+const SHOWN = 12
+
 function distance(a: string, b: string): number {
   // Optimal string alignment (Damerau-Levenshtein without repeated edits): swaps are the commonest slip.
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)]
@@ -23,13 +26,13 @@ function distance(a: string, b: string): number {
   return rows[a.length]?.[b.length] as number
 }
 
-/** The name that `wrong` was most likely meant to be, if one is near enough (a third of its letters). */
+/** The name that `wrong` was most likely meant to be, if one is near enough: a third of its letters, and not all. */
 export function nearest(wrong: string, names: Iterable<string>): string | undefined {
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(wrong.length / 3)) + 1
   for (const name of names) {
     const d = distance(wrong.toLowerCase(), name.toLowerCase())
-    if (d < bestDistance) {
+    if (d < bestDistance && d < wrong.length) {
       best = name
       bestDistance = d
     }
@@ -42,5 +45,8 @@ export function suggestion(wrong: string, names: Iterable<string>): string {
   const known = [...names]
   const near = nearest(wrong, known)
   if (near !== undefined) return `did you mean "${near}"?`
-  return known.length === 0 ? 'there are none' : `there is ${known.map((name) => `"${name}"`).join(', ')}`
+  if (known.length === 0) return 'there are none'
+  const shown = known.slice(0, SHOWN).map((name) => `"${name}"`)
+  const more = known.length > SHOWN ? ` and ${known.length - SHOWN} more` : ''
+  return `there is ${shown.join(', ')}${more}`
 }

@@ -1,38 +1,12 @@
-import { Ajv, type DefinedError, type ErrorObject, type FuncKeywordDefinition } from 'ajv'
+import { Ajv, type ErrorObject, type FuncKeywordDefinition } from 'ajv'
 import type { TSchema } from 'typebox'
 import type { Problem } from './errors.ts'
-import { suggestion } from './suggest.ts'
+import { problemOf, show } from './messages.ts'
 import { parseDuration, parseSize } from './units.ts'
 
 interface Bounds {
   minimum?: number | string
   maximum?: number | string
-}
-
-function article(what: string): string {
-  return what === 'object' || what === 'array' || what === 'integer' ? `an ${what}` : `a ${what}`
-}
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return `"${value}"`
-  if (Array.isArray(value)) return 'a list'
-  if (value !== null && typeof value === 'object') return 'an object'
-  return String(value)
-}
-
-/** `/routes/0/headers/x-a` as `routes[0].headers["x-a"]`, the way it is written in the file. */
-export function dotted(pointer: string, ...more: readonly string[]): string {
-  const steps = pointer
-    .split('/')
-    .slice(1)
-    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
-  let path = ''
-  for (const step of [...steps, ...more]) {
-    if (/^\d+$/.test(step)) path += `[${step}]`
-    else if (/^[A-Za-z_$][\w$]*$/.test(step)) path += path === '' ? step : `.${step}`
-    else path += `["${step}"]`
-  }
-  return path
 }
 
 function unitKeyword(
@@ -111,73 +85,6 @@ const customKeyword: FuncKeywordDefinition = {
   validate: (refuse: (value: unknown) => string | undefined, value: unknown) => refuse(value) === undefined,
 }
 
-function problemOf(error: DefinedError | ErrorObject, root: unknown): Problem | undefined {
-  const path = dotted(error.instancePath)
-  const parent = error.parentSchema as
-    | { remedy?: string; noun?: string; properties?: object; custom?: unknown }
-    | undefined
-  const remedy = parent?.remedy === undefined ? '' : `; ${parent.remedy}`
-  const params = error.params as Record<string, string>
-  switch (error.keyword) {
-    case 'additionalProperties': {
-      const key = params.additionalProperty as string
-      return {
-        path: dotted(error.instancePath, key),
-        message: `unknown key; ${suggestion(key, Object.keys(parent?.properties ?? {}))}`,
-      }
-    }
-    case 'required':
-      return { path: dotted(error.instancePath, params.missingProperty as string), message: 'is required' }
-    case 'type':
-      return {
-        path,
-        message: `must be ${article(params.type as string)}, is ${show(error.data)}${remedy}`,
-      }
-    case 'enum': {
-      const values = (error.params as { allowedValues: unknown[] }).allowedValues.map(String)
-      return {
-        path,
-        message: `${show(error.data)} is not one of the choices; ${suggestion(String(error.data), values)}`,
-      }
-    }
-    case 'minItems':
-      return { path, message: `needs at least one ${parent?.noun ?? 'entry'}` }
-    case 'minProperties':
-      return { path, message: `needs at least one entry${remedy}` }
-    case 'upstreamName': {
-      const names = Object.keys((root as { upstreams?: object })?.upstreams ?? {})
-      return {
-        path,
-        message: `no upstream is named ${show(error.data)}; ${suggestion(String(error.data), names)}`,
-      }
-    }
-    case 'custom':
-      return { path, message: `${(error.schema as (value: unknown) => string)(error.data)}${remedy}` }
-    case 'propertyNames': {
-      // The inner error says what the name should have been; this one only repeats that it is wrong.
-      if ((error.schema as { upstreamName?: true }).upstreamName === true) return undefined
-      return {
-        path: dotted(error.instancePath, params.propertyName as string),
-        message: `is not a good name${remedy || '; use letters, digits, "-", "_" and "."'}`,
-      }
-    }
-    case 'pattern':
-      // A pattern on a property's name is reported by `propertyNames`, which knows the whole path.
-      return error.propertyName === undefined
-        ? { path, message: `${show(error.data)} is not of the right form${remedy}` }
-        : undefined
-    default:
-      return {
-        path,
-        message:
-          `${error.message ?? 'is not right'}${error.data === undefined || typeof error.data === 'object' ? '' : `, is ${show(error.data)}`}${remedy}`.replace(
-            /(, is ([^,;]+)), is \2/,
-            '$1',
-          ),
-      }
-  }
-}
-
 /** A copy of the plain objects and lists in `value`; functions, regular expressions and the like are kept as they are. */
 export function copyPlain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(copyPlain)
@@ -202,7 +109,14 @@ export function freezePlain<T>(value: T): T {
  * defaults filled in; the input stays untouched. All problems are found, not just the first.
  */
 export function validate(json: TSchema, input: unknown): { value: unknown; problems: Problem[] } {
-  const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false, verbose: true, inlineRefs: false })
+  const ajv = new Ajv({
+    allErrors: true,
+    useDefaults: true,
+    strict: false,
+    strictNumbers: true,
+    verbose: true,
+    inlineRefs: false,
+  })
   ajv.addKeyword(unitKeyword('duration', parseDuration, 'a duration like "250ms", "2s" or milliseconds'))
   ajv.addKeyword(unitKeyword('size', parseSize, 'a size like "64KiB", "10MiB" or bytes'))
   ajv.addKeyword(shorthandKeyword)

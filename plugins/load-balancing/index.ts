@@ -1,4 +1,5 @@
 import fp from 'fastify-plugin'
+import { written } from '../config/messages.ts'
 import { suggestion } from '../config/suggest.ts'
 import type { PolicyContext } from '../upstreams/contract.ts'
 import { random } from './choose/random.ts'
@@ -16,7 +17,7 @@ declare module '../upstreams/contract.ts' {
 
 function chosen(loadBalancing: LoadBalancing): { policy: string; options: object } {
   if (typeof loadBalancing === 'string') return { policy: loadBalancing, options: {} }
-  const { policy, ...options } = loadBalancing as { policy: string }
+  const { policy, ...options } = { ...(loadBalancing as { policy: string }) }
   return { policy, options }
 }
 
@@ -42,8 +43,10 @@ export default fp(
     app.checkGateway(({ upstreams }) =>
       Object.entries(upstreams).flatMap(([name, { loadBalancing }]) => {
         const { policy, options } = chosen(loadBalancing)
+        // The schema has said so already.
+        if (typeof policy !== 'string') return []
         const create = app.upstreams.balancers.get(policy)
-        const path = `upstreams.${name}.loadBalancing`
+        const path = written('upstreams', name, 'loadBalancing')
         if (create === undefined) {
           const message = `no balancer is named "${policy}"; ${suggestion(policy, app.upstreams.balancers.keys())}`
           return [{ path, message }]

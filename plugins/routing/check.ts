@@ -1,5 +1,6 @@
 import type { RouteConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
+import { written } from '../config/messages.ts'
 import { compileRoute, routeMatch } from './compile.ts'
 import { findShadowed } from './overlap.ts'
 import { type CheckedRegex, regexProblems } from './regex-safety.ts'
@@ -38,16 +39,17 @@ function pointlessProblems(route: RouteConfig, path: string): Problem[] {
   }))
 }
 
-function regexesOf(route: RouteConfig, path: string): (CheckedRegex & { at: string })[] {
+function regexesOf(route: RouteConfig, index: number): (CheckedRegex & { at: string })[] {
   const found: (CheckedRegex & { at: string })[] = []
   const add = (value: unknown, at: string, whole: boolean): void => {
     if (value instanceof RegExp) found.push({ source: value.source, flags: value.flags, whole, at })
     else if (typeof value === 'string' && value.startsWith('~'))
       found.push({ source: value.slice(1), flags: '', whole, at })
   }
-  add(route.path, `${path}.path`, true)
+  add(route.path, written('routes', index, 'path'), true)
   for (const key of ['headers', 'query', 'cookies'] as const) {
-    for (const [name, value] of Object.entries(route[key] ?? {})) add(value, `${path}.${key}.${name}`, false)
+    for (const [name, value] of Object.entries(route[key] ?? {}))
+      add(value, written('routes', index, key, name), false)
   }
   return found
 }
@@ -60,12 +62,13 @@ export async function routeProblems(routes: readonly RouteConfig[]): Promise<Pro
     const end = endProblem(route)
     if (end !== undefined) problems.push({ path, message: end })
     problems.push(...pointlessProblems(route, path))
-    if (route.split !== undefined && Object.values(route.split).every((share) => share === 0)) {
+    const shares = Object.values(route.split ?? {})
+    if (shares.length > 0 && shares.every((share) => share === 0)) {
       problems.push({ path: `${path}.split`, message: 'all shares are 0, so no upstream could be chosen' })
     }
   }
 
-  const regexes = routes.flatMap((route, index) => regexesOf(route, `routes[${index}]`))
+  const regexes = routes.flatMap((route, index) => regexesOf(route, index))
   const verdicts = await regexProblems(regexes)
   for (const [i, verdict] of verdicts.entries()) {
     if (verdict !== undefined) problems.push({ path: (regexes[i] as { at: string }).at, message: verdict })
@@ -82,6 +85,8 @@ export async function routeProblems(routes: readonly RouteConfig[]): Promise<Pro
   }
   const matches = routes.map(routeMatch)
   for (const [index, match] of matches.entries()) {
+    // The schema has said so.
+    if (match.methods.length === 0) continue
     try {
       createRouter([match])
     } catch (error) {
@@ -89,5 +94,8 @@ export async function routeProblems(routes: readonly RouteConfig[]): Promise<Pro
     }
   }
   if (problems.length > 0) return problems
-  return findShadowed(matches).map(({ index, why }) => ({ path: `routes[${index}]`, message: why }))
+  return findShadowed(matches).map(({ index, why }) => ({
+    path: `routes[${index}]`,
+    message: why.replace(/^routes\[\d+\] /, ''),
+  }))
 }

@@ -6,10 +6,10 @@ import { GatewayError } from '../upstreams/errors.ts'
 import { canonicalise } from './canonical.ts'
 import { type CompiledRoute, compileRoute } from './compile.ts'
 import type { Headers } from './edits.ts'
-import { INTERNAL, type LocalRoutes } from './local.ts'
+import { INTERNAL, type LocalRoutes, MATCH } from './local.ts'
 import type { Params } from './route-match.ts'
 import { createRouter } from './router.ts'
-import { type UpgradingMessage, upgradeOf } from './upgrade.ts'
+import { serveUpgrades, upgradeOf } from './upgrade.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -22,12 +22,14 @@ declare module 'fastify' {
   }
 }
 
-const MATCH = Symbol('holdfast.match')
+/** A content type that Fastify cannot read, and would answer with 415 though it is the target's to judge. */
+const TYPE = Symbol('holdfast.type')
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 /** What was found out about a request before Fastify saw it. */
 type Match =
   | { readonly path: string; readonly query: string; readonly url: string; readonly params: Params }
   | GatewayError
-type Matched = IncomingMessage & { [MATCH]?: Match }
+type Matched = IncomingMessage & { [MATCH]?: Match; [TYPE]?: string }
 
 const NO_MATCH = new GatewayError('GTW_NO_ROUTE', 404, 'client', 'There is nothing here')
 
@@ -36,13 +38,15 @@ function badRequest(message: string): GatewayError {
 }
 
 /** Node takes the first of several Host headers and says nothing of the others: a request smuggled past it. */
-function severalHosts({ rawHeaders }: IncomingMessage): boolean {
+function severalHosts({ headers, rawHeaders }: IncomingMessage): boolean {
   let hosts = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++
   }
-  return hosts > 1
+  // With HTTP/2 it comes as the authority, and a Host header besides has to agree (RFC 9113, 8.3.1).
+  const authority = headers[':authority']
+  return hosts > 1 || (hosts === 1 && authority !== undefined && authority !== headers.host)
 }
 
 function findRoute(app: FastifyInstance, routes: readonly CompiledRoute[], local: LocalRoutes) {
@@ -70,6 +74,11 @@ function findRoute(app: FastifyInstance, routes: readonly CompiledRoute[], local
     const message = `The method ${method} is not allowed here`
     return refuse(raw, new GatewayError('GTW_METHOD_NOT_ALLOWED', 405, 'client', message, { headers }))
   }
+}
+
+function hideType(raw: Matched, type: string): void {
+  raw[TYPE] = type
+  delete raw.headers['content-type']
 }
 
 /** Chooses among upstreams by their shares. */
@@ -103,12 +112,16 @@ function forward(app: FastifyInstance, route: CompiledRoute) {
     onResponse: (request: FastifyRequest, _reply: FastifyReply, response: { stream: unknown }) =>
       request.exchange?.answer(response.stream),
     onError: (reply: FastifyReply, { error }: { error: Error }) => reply.send(error.cause ?? error),
+    // Left alone, reply-from sends a GET that was answered with 503 ten times more.
+    retryDelay: () => null,
     // The query is part of the plan's path already.
     queryString: () => '',
   } as never
 
   return (request: FastifyRequest, reply: FastifyReply): void => {
-    const { path, query, params } = (request.raw as Matched)[MATCH] as Exclude<Match, GatewayError>
+    const raw = request.raw as Matched
+    if (raw[TYPE] !== undefined) raw.headers['content-type'] = raw[TYPE]
+    const { path, query, params } = raw[MATCH] as Exclude<Match, GatewayError>
     let target: string
     try {
       target = route.rewrite(path, params) + route.query(query)
@@ -131,7 +144,7 @@ function forward(app: FastifyInstance, route: CompiledRoute) {
     }
     const upgrade = upgradeOf(request.raw)
     if (upgrade !== undefined) {
-      app.openTunnel(request, reply, plan, upgrade)
+      app.openTunnel(request, reply, plan, upgrade, route.responseEdits)
       return
     }
     app.openExchange(request, reply, plan, () => {
@@ -186,14 +199,20 @@ function handlerOf(app: FastifyInstance, route: CompiledRoute) {
 export default fp<{ local: LocalRoutes }>(
   async (app, { local }) => {
     const routes = app.gateway.routes.map(compileRoute)
-    app.decorate('routeUrl', findRoute(app, routes, local))
+    const routeUrl = findRoute(app, routes, local)
+    app.decorate('routeUrl', routeUrl)
+    serveUpgrades(app, (raw) => {
+      const [, index] = routeUrl(raw).split(INTERNAL)
+      const config = routes[Number.parseInt(index ?? '', 10)]?.config
+      return config?.upstream === undefined && config?.split === undefined ? undefined : config.upgrade
+    })
 
-    // What Fastify was told is a number of ours: give the request its own path and parameters back.
+    // Here, after the access log, what no route takes is refused.
     app.addHook('onRequest', (request, _reply, done) => {
       const match = (request.raw as Matched)[MATCH]
       if (match === undefined || match instanceof GatewayError) return done(match)
-      request.raw.url = match.url
-      request.params = match.params
+      const type = request.raw.headers['content-type']
+      if (type !== undefined && !MEDIA_TYPE.test(type)) hideType(request.raw, type)
       done()
     })
 
@@ -222,4 +241,3 @@ export default fp<{ local: LocalRoutes }>(
   },
   { name: 'routing', dependencies: ['config', 'upstreams', 'transport'] },
 )
-export type { UpgradingMessage }

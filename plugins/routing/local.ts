@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import FindMyWay from 'find-my-way'
+import type { Params } from './route-match.ts'
 
 /** Whether an endpoint of the gateway itself answers a path. */
 export interface LocalRoutes {
@@ -8,6 +10,29 @@ export interface LocalRoutes {
 
 /** Under this, Fastify finds what our router has found already. No client's path gets there. */
 export const INTERNAL = '/~holdfast/'
+
+/** Where a request keeps what the router found out about it before Fastify saw it. */
+export const MATCH = Symbol('holdfast.match')
+type Routed = IncomingMessage & { [MATCH]?: { readonly url: string; readonly params: Params } | Error }
+
+/**
+ * Gives each request its own path and parameters back: what Fastify was told is a number of ours. To be called
+ * before any plugin is loaded, since a guard that compares paths must never be shown another one, whatever it
+ * says that it depends on.
+ */
+export function restoreRequests(app: FastifyInstance): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    const match = (request.raw as Routed)[MATCH]
+    if (match instanceof Error) {
+      // It is refused as soon as the routing's turn comes; until then it is what the client sent.
+      request.raw.url = request.originalUrl
+    } else if (match !== undefined) {
+      request.raw.url = match.url
+      request.params = match.params
+    }
+    done()
+  })
+}
 
 /**
  * Listens to the routes that plugins and `routes/` add to Fastify, so that they go before the config's.

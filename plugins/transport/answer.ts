@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 
 /** What a stream needs of the attempt that feeds it. */
@@ -20,6 +21,17 @@ export class AnswerStream extends Readable {
   finish(): void {
     this.#whole = true
     this.push(null)
+  }
+
+  /** Where nothing of the body has come, the head goes out alone: an event stream may be silent for long. */
+  override pipe<T extends NodeJS.WritableStream>(to: T, options?: { end?: boolean }): T {
+    const response = to as T & Partial<ServerResponse>
+    if (response.flushHeaders !== undefined && this.readableLength === 0) {
+      setImmediate(() => {
+        if (!this.destroyed && !response.headersSent) response.flushHeaders?.()
+      })
+    }
+    return super.pipe(to, options)
   }
 
   override _read(): void {

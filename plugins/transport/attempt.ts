@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { AttemptRecord, Lease, Outcome } from '../upstreams/contract.ts'
 import { type AnswerSource, AnswerStream } from './answer.ts'
-import { DeadlineError, failureReason } from './errors.ts'
+import { ForwardedBody } from './body.ts'
+import { DeadlineError, failureError, failureReason } from './errors.ts'
 import type { TargetPool } from './pools.ts'
 
 type Headers = Record<string, string | string[] | undefined>
@@ -43,6 +44,8 @@ export interface AttemptOwner {
   whole(attempt: Attempt, body: Buffer | string | null): void
   streams(attempt: Attempt, body: AnswerStream): void
   failed(attempt: Attempt, error: unknown, outcome: Outcome): void
+  /** What was streaming has failed, and its stream is about to. */
+  broke(): void
 }
 
 /** Types whose pieces are worth something one by one: they are told at once, and never waited for. */
@@ -69,6 +72,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
   #chunks: Buffer[] = []
   #size = 0
   #stream: AnswerStream | undefined
+  #paused = false
   #timer: NodeJS.Timeout | undefined
   #deadline = Number.POSITIVE_INFINITY
   #phase = 'a connection'
@@ -140,11 +144,13 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#state === 'streaming') {
-      if (this.#stream?.push(chunk) === false) controller.pause()
-      // Counted anew only now and then: the timer looks when it fires.
-      this.#deadline =
-        this.#options.timeouts.idle === 0 ? this.#deadline : performance.now() + this.#options.timeouts.idle
+      if (this.#stream?.push(chunk) === false) {
+        controller.pause()
+        this.#paused = true
+      }
+      this.#moved()
     } else if (this.#state === 'gathering') {
+      if (this.#size > 0) this.#moved()
       this.#chunks.push(chunk)
       this.#size += chunk.length
       if (this.#size > this.#options.gather) this.#openStream()
@@ -163,19 +169,25 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
     if (this.#state === 'over') return
     const state = this.#state
     if (state === 'waiting') this.latencyMs = performance.now() - this.#startedAt
-    const outcome: Outcome = {
-      kind: 'failed',
+    const outcome = {
+      kind: 'failed' as const,
       reason: failureReason(error, this.requestSent),
       requestSent: this.requestSent,
       latencyMs: this.latencyMs,
     }
     this.#finish(outcome)
-    if (state === 'streaming') this.#stream?.destroy(error)
-    else if (state !== 'discarding') this.#owner.failed(this, error, outcome)
+    if (state === 'streaming') {
+      this.#owner.broke()
+      this.#stream?.destroy(failureError(outcome.reason, error))
+    } else if (state !== 'discarding') this.#owner.failed(this, error, outcome)
   }
 
   /** AnswerSource: the client has taken what there was. */
   resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    // The target could not have sent anything until now.
+    this.#moved()
     this.#controller?.resume()
   }
 
@@ -229,16 +241,29 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
     this.#timer = setTimeout(this.#look, milliseconds)
   }
 
+  /** The target has sent something. The timer itself looks when it fires. */
+  #moved(): void {
+    const { idle } = this.#options.timeouts
+    if (idle > 0) this.#deadline = performance.now() + idle
+  }
+
+  /** While a body is under way, the time for the response counts from the last piece that the target took. */
+  #waitForBody(): void {
+    const { body, timeouts } = this.#options
+    if (this.#state !== 'waiting' || !this.requestSent || !(body instanceof ForwardedBody)) return
+    // It is not the target that is slow.
+    const from = body.starved ? performance.now() : body.movedAt
+    this.#deadline = Math.max(this.#deadline, from + timeouts.response)
+  }
+
   readonly #look = (): void => {
+    if (this.#deadline <= performance.now() + 0.5) this.#waitForBody()
     const left = this.#deadline - performance.now()
     if (left === Number.POSITIVE_INFINITY) {
       this.#timer = undefined
     } else if (left > 0.5) {
       this.#timer = setTimeout(this.#look, Math.ceil(left))
-    } else if (
-      this.#stream !== undefined &&
-      this.#stream.readableLength >= this.#stream.readableHighWaterMark
-    ) {
+    } else if (this.#paused) {
       // It is the client that is slow, and its own time-outs watch over it.
       this.#allow(this.#options.timeouts.idle, this.#phase)
       this.#timer = setTimeout(this.#look, this.#options.timeouts.idle)

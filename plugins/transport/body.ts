@@ -12,6 +12,7 @@ export class ForwardedBody extends Readable {
   readonly #limit: number
   #bytes = 0
   #listening = false
+  #movedAt = 0
 
   constructor(source: IncomingMessage, limit: number) {
     super({ highWaterMark: 64 * 1024 })
@@ -24,8 +25,25 @@ export class ForwardedBody extends Readable {
     return this.#bytes === 0
   }
 
+  /** When a piece of it, or its end, was last taken from the client; 0 is never. */
+  get movedAt(): number {
+    return this.#movedAt
+  }
+
+  /** There is room for more, but the client does not send it. */
+  get starved(): boolean {
+    return !this.destroyed && !this.#source.readableEnded && this.readableLength < this.readableHighWaterMark
+  }
+
   override _read(): void {
-    if (!this.#listening) this.#listen()
+    if (!this.#listening) {
+      // An attempt before this one has heard the end of it: nothing came.
+      if (this.#source.readableEnded) {
+        this.push(null)
+        return
+      }
+      this.#listen()
+    }
     this.#source.resume()
   }
 
@@ -53,12 +71,14 @@ export class ForwardedBody extends Readable {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#bytes += chunk.length
+    this.#movedAt = performance.now()
     if (this.#bytes > this.#limit)
       this.destroy(new BodyTooLargeError('the body is larger than server.bodyLimit'))
     else if (!this.push(chunk)) this.#source.pause()
   }
 
   readonly #onEnd = (): void => {
+    this.#movedAt = performance.now()
     this.push(null)
   }
 

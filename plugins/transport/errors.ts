@@ -20,9 +20,10 @@ const PROTOCOL_CODES = new Set([
 
 /** Why an attempt failed, in the contract's words. */
 export function failureReason(error: unknown, requestSent: boolean): FailureReason {
-  const code = (error as { code?: unknown } | null)?.code
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown }
   if (error instanceof DeadlineError || code === 'UND_ERR_CONNECT_TIMEOUT') return 'timeout'
-  if (typeof code === 'string' && (PROTOCOL_CODES.has(code) || code.startsWith('HPE_'))) return 'protocol'
+  // undici gives a parser's error no code, though its types say so.
+  if (name === 'HTTPParserError' || (typeof code === 'string' && PROTOCOL_CODES.has(code))) return 'protocol'
   return requestSent ? 'reset' : 'connect'
 }
 

@@ -10,12 +10,11 @@ import type {
   Outcome,
   Target,
 } from '../upstreams/contract.ts'
-import type { GatewayError } from '../upstreams/errors.ts'
 import type { AnswerStream } from './answer.ts'
 import { Attempt, type AttemptOptions, type AttemptOwner } from './attempt.ts'
 import { ForwardedBody } from './body.ts'
 import { BodyTooLargeError, bodyTooLarge, failureError, refusalError } from './errors.ts'
-import { type ClientFacts, requestHeaders, responseHeaders } from './headers.ts'
+import { type ClientFacts, MEDIA_TYPE, requestHeaders, responseHeaders } from './headers.ts'
 import type { Route } from './route.ts'
 
 type Headers = Record<string, string | string[] | undefined>
@@ -108,8 +107,8 @@ export class HttpExchange implements Exchange, AttemptOwner {
     const reply = this.#reply
     if (body === null) reply.send()
     else if (body instanceof Readable) reply.send(body)
-    else if (reply.hasHeader('content-type')) reply.serializer(asItIs).send(body)
-    // Fastify would invent a content type; for a stream it does not.
+    else if (MEDIA_TYPE.test(String(reply.getHeader('content-type')))) reply.serializer(asItIs).send(body)
+    // Fastify would invent a content type where there is none or none that it can read; for a stream it does not.
     else reply.send(Readable.from([typeof body === 'string' ? Buffer.from(body, 'latin1') : body]))
   }
 
@@ -151,9 +150,20 @@ export class HttpExchange implements Exchange, AttemptOwner {
     this.#refuse(failureError(outcome.kind === 'failed' ? outcome.reason : 'reset', error))
   }
 
+  /** If nothing has been sent, an error will be: nothing of the answer that broke may stay with it. */
+  broke(): void {
+    const reply = this.#reply
+    if (reply.raw.headersSent) return
+    for (const name of Object.keys(reply.getHeaders())) {
+      reply.removeHeader(name)
+      reply.raw.removeHeader(name)
+    }
+  }
+
   #options(body: AttemptOptions['body'], targetHost: string): AttemptOptions {
     const { config } = this.#route
-    const host = config.host === 'preserve' ? this.#client.host : targetHost
+    // A client of HTTP/1.0 need not say a host.
+    const host = (config.host === 'preserve' && this.#client.host) || targetHost
     return {
       method: this.#method,
       path: this.plan.path,
@@ -193,9 +203,18 @@ export class HttpExchange implements Exchange, AttemptOwner {
   #retry(attempt: Attempt, delayMs: number): void {
     this.#placing = { ...this.#placing, tried: new Set(this.#placing.tried).add(attempt.lease.target) }
     this.#pause = setTimeout(() => {
-      const lease = this.#route.upstream.lease(this.#placing)
-      if (typeof lease === 'string') this.#refuse(refusalError(lease))
-      else this.#send(lease)
+      try {
+        const lease = this.#route.upstream.lease(this.#placing)
+        if (typeof lease === 'string') {
+          this.#refuse(refusalError(lease))
+          return
+        }
+        this.#lease = lease
+        this.#send(lease)
+      } catch (error) {
+        // A policy threw: that is one request's misfortune, not the process's.
+        this.#refuse(error as Error)
+      }
     }, delayMs)
   }
 
@@ -207,7 +226,7 @@ export class HttpExchange implements Exchange, AttemptOwner {
   }
 
   /** reply-from would log the error, inside and all, and make it a 500. */
-  #refuse(error: GatewayError): void {
+  #refuse(error: Error): void {
     clearTimeout(this.#limit)
     if (this.#closed || this.#reply.sent) return
     if (!this.#request.raw.complete) this.#reply.header('connection', 'close')

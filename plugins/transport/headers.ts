@@ -31,6 +31,9 @@ const REPLACED_HEADERS = new Set([
 ])
 const NOT_FORWARDED = new Set([...CONNECTION_HEADERS, ...REPLACED_HEADERS])
 
+/** A content type that Fastify can read, and so leaves alone (RFC 9110, 8.3.1). */
+export const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
+
 /** What a request says of the client, as far as it is to be believed. */
 export interface ClientFacts {
   /** Address of the peer that is connected to us. */
@@ -87,14 +90,13 @@ export function requestHeaders(
     const before = trusted ? one(headers['x-forwarded-for']) : undefined
     list.push('x-forwarded-for', appended(before, peer))
     list.push('x-forwarded-proto', (trusted && one(headers['x-forwarded-proto'])) || protocol)
-    list.push('x-forwarded-host', (trusted && one(headers['x-forwarded-host'])) || client.host)
+    const asked = (trusted && one(headers['x-forwarded-host'])) || client.host
+    if (asked !== '') list.push('x-forwarded-host', asked)
   }
   if (form === 'rfc7239' || form === 'both') {
     const before = trusted ? one(headers.forwarded) : undefined
-    list.push(
-      'forwarded',
-      appended(before, `for=${node(peer)};host=${quoted(client.host)};proto=${protocol}`),
-    )
+    const asked = client.host === '' ? '' : `host=${quoted(client.host)};`
+    list.push('forwarded', appended(before, `for=${node(peer)};${asked}proto=${protocol}`))
   }
   list.push('via', appended(one(headers.via), `${client.httpVersion} holdfast`))
   return edit === undefined ? list : edited(list, edit)

@@ -1,15 +1,16 @@
 import replyFrom from '@fastify/reply-from'
 import fp from 'fastify-plugin'
+import { STOPPING } from '../config/listener.ts'
 import type { Exchange, ExchangePlan, Target } from '../upstreams/contract.ts'
 import { gatherBody } from './body.ts'
 import { clientReader } from './client.ts'
-import { bodyTooLarge, refusalError } from './errors.ts'
+import { bodyTooLarge } from './errors.ts'
 import { EXCHANGE, HttpExchange } from './exchange.ts'
-import { hasBody, requestHeaders } from './headers.ts'
+import { hasBody } from './headers.ts'
 import { sendMirrored } from './mirror.ts'
 import { openPool, type TargetPool } from './pools.ts'
 import type { Route } from './route.ts'
-import { openTunnel, type UpgradeSocket } from './tunnel.ts'
+import { Tunnel, type UpgradeSocket } from './tunnel.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -18,8 +19,17 @@ declare module 'fastify' {
      * on `request.exchange`; it does not run if the body is refused or the client leaves.
      */
     openExchange(request: FastifyRequest, reply: FastifyReply, plan: ExchangePlan, then: () => void): void
-    /** Takes an upgrade to a target of the plan's upstream. */
-    openTunnel(request: FastifyRequest, reply: FastifyReply, plan: ExchangePlan, upgrade: UpgradeSocket): void
+    /**
+     * Takes an upgrade to a target of the plan's upstream.
+     * @param editResponse changes the headers of a refusal, in place
+     */
+    openTunnel(
+      request: FastifyRequest,
+      reply: FastifyReply,
+      plan: ExchangePlan,
+      upgrade: UpgradeSocket,
+      editResponse?: (headers: Headers) => void,
+    ): void
   }
   interface FastifyRequest {
     /** The exchange with an upstream; null where the gateway answers by itself. */
@@ -76,6 +86,8 @@ export default fp(
       const { raw } = request
       const route = routes.get(plan.upstream) as Route
       const open = (body: Buffer | typeof raw | null): void => {
+        // Its `close` has been and is not told again.
+        if (reply.raw.destroyed) return
         request.exchange = new HttpExchange(route, plan, request, reply, clientOf(raw), body)
         then()
       }
@@ -86,23 +98,24 @@ export default fp(
       else open(raw)
     })
 
-    app.decorate('openTunnel', (request, reply, plan, upgrade) => {
-      const { upstream, config } = routes.get(plan.upstream) as Route
-      const lease = upstream.lease({ key: plan.key, repeatable: false, tried: new Set() })
-      if (typeof lease === 'string') {
-        reply.header('connection', 'close').send(refusalError(lease))
-        return
-      }
+    // Node's server does not close before they do, and has no means of its own to end them.
+    const tunnels = new Set<() => void>()
+    let stopping = false
+    app.server.once(STOPPING, () => {
+      stopping = true
+      for (const end of tunnels) end()
+    })
+    const joined = (end: () => void): (() => void) => {
+      tunnels.add(end)
+      if (stopping) end()
+      return () => tunnels.delete(end)
+    }
+    app.decorate('openTunnel', (request, reply, plan, upgrade, editResponse) => {
+      const route = routes.get(plan.upstream) as Route
       const client = clientOf(request.raw)
-      const host = config.host === 'preserve' ? client.host : poolOf(lease.target).host
-      openTunnel(lease, upgrade, reply, {
-        method: request.method,
-        path: plan.path,
-        headers: requestHeaders(request.headers, client, host, config.forwarded, plan.editRequest),
-        protocol: request.headers.upgrade ?? 'websocket',
-        config,
-        onEnd: () => {},
-      })
+      const tunnel = new Tunnel(route, plan, request, reply, client, upgrade, editResponse, joined)
+      request.exchange = tunnel
+      tunnel.open()
     })
 
     app.addHook('onClose', async () => {

@@ -1,4 +1,4 @@
-import type { Lease, Upstream } from '../upstreams/contract.ts'
+import type { Lease, LeaseRefusal, Upstream } from '../upstreams/contract.ts'
 import { Attempt, type AttemptOptions, type AttemptOwner } from './attempt.ts'
 import type { TargetPool } from './pools.ts'
 
@@ -12,6 +12,7 @@ const NOBODY: AttemptOwner = {
     body.destroy()
   },
   failed() {},
+  broke() {},
 }
 
 /** Sends a copy of a request to one target of `upstream`; where none is to be had, it is not sent. */
@@ -20,7 +21,12 @@ export function sendMirrored(
   poolOf: (lease: Lease) => TargetPool,
   options: AttemptOptions,
 ): void {
-  const lease = upstream.lease({ key: '', repeatable: false, tried: NONE_TRIED })
-  if (typeof lease === 'string') return
-  new Attempt(NOBODY, lease, options).send(poolOf(lease))
+  let lease: Lease | LeaseRefusal | undefined
+  try {
+    lease = upstream.lease({ key: '', repeatable: false, tried: NONE_TRIED })
+    if (typeof lease !== 'string') new Attempt(NOBODY, lease, options).send(poolOf(lease))
+  } catch {
+    // A policy that fails for the copy must not fail the request itself.
+    if (typeof lease === 'object') lease.release()
+  }
 }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { Pool } from 'undici'
+import { isIP } from 'node:net'
+import { buildConnector, Pool } from 'undici'
 import type { UpstreamConfig } from '../config/define.ts'
 import type { Target } from '../upstreams/contract.ts'
 import { unixSocket } from '../upstreams/origin.ts'
@@ -35,19 +36,31 @@ export interface TargetPool {
   readonly servername: string | undefined
 }
 
+export function isAddress(host: string | undefined): boolean {
+  return host !== undefined && isIP(host.replace(/^\[|\]$/g, '')) !== 0
+}
+
+/** An address cannot be asked for by SNI, and node:tls refuses to; the certificate is verified against it all the same. */
+function nameless(connect: buildConnector.connector): buildConnector.connector {
+  return ({ servername: _, ...options }, callback) => connect(options, callback)
+}
+
 export function openPool(target: Target, config: UpstreamConfig): TargetPool {
   const socketPath = unixSocket(target.origin)
   const url = new URL(socketPath === undefined ? target.origin : 'http://localhost')
   const secure = url.protocol === 'https:'
+  const servername = secure ? (config.tls?.serverName ?? url.hostname) : undefined
+  const allowH2 = config.http2 && secure
+  const connect = {
+    ...(secure ? tlsOptions(config.tls) : {}),
+    ...(socketPath === undefined ? {} : { socketPath }),
+    // Our own timer is exact; undici's is only there so that a socket it gave up on is closed at last.
+    timeout: config.timeouts.connect === 0 ? 0 : config.timeouts.connect + 1000,
+  }
   const pool = new Pool(url.origin, {
     connections: config.limits.connections,
-    connect: {
-      ...(secure ? tlsOptions(config.tls) : {}),
-      ...(socketPath === undefined ? {} : { socketPath }),
-      // Our own timer is exact; undici's is only there so that a socket it gave up on is closed at last.
-      timeout: config.timeouts.connect === 0 ? 0 : config.timeouts.connect + 1000,
-    },
-    allowH2: config.http2 && secure,
+    connect: isAddress(servername) ? nameless(buildConnector({ ...connect, allowH2 })) : connect,
+    allowH2,
     ...(config.http2 && !secure ? { useH2c: true } : {}),
     ...(config.http2 ? {} : { pipelining: 1 }),
     // Deadlines are ours: undici's timers are up to half a second off.
@@ -62,6 +75,6 @@ export function openPool(target: Target, config: UpstreamConfig): TargetPool {
     pool,
     origin: url.origin,
     host: url.host,
-    servername: secure ? (config.tls?.serverName ?? url.hostname) : undefined,
+    servername,
   }
 }

@@ -1,150 +1,215 @@
-import http, { type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
-import https from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { FastifyReply } from 'fastify'
-import type { UpstreamConfig } from '../config/define.ts'
-import type { Lease } from '../upstreams/contract.ts'
-import { unixSocket } from '../upstreams/origin.ts'
-import { DeadlineError, failureError, failureReason } from './errors.ts'
-import { responseHeaders } from './headers.ts'
-import { tlsOptions } from './pools.ts'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type {
+  AttemptRecord,
+  Exchange,
+  ExchangePlan,
+  Lease,
+  LeaseRequest,
+  Outcome,
+  Target,
+} from '../upstreams/contract.ts'
+import { failureError, refusalError } from './errors.ts'
+import { type Handshake, handshakeHeaders, handshakeOutcome, sendHandshake } from './handshake.ts'
+import { type ClientFacts, requestHeaders, responseHeaders } from './headers.ts'
+import { join } from './join.ts'
+import type { Route } from './route.ts'
+
+type Headers = Record<string, string | string[] | undefined>
 
 /** The client's side of an upgrade, as the server's `upgrade` event gives it. */
 export interface UpgradeSocket {
   readonly socket: Duplex
   /** What the client has sent behind its request already. */
   readonly head: Buffer
-}
-
-export interface TunnelOptions {
-  readonly method: string
-  readonly path: string
-  /** Name, value, name, value. */
-  readonly headers: readonly string[]
+  /** What it wants to speak from then on. */
   readonly protocol: string
-  readonly config: UpstreamConfig
-  /** Told once: the status of the handshake, and the bytes of the tunnel when it closes. */
-  readonly onEnd: (bytes: number) => void
 }
 
-function headerObject(list: readonly string[]): OutgoingHttpHeaders {
-  const headers: OutgoingHttpHeaders = {}
-  for (let i = 0; i < list.length; i += 2) {
-    const name = list[i] as string
-    const value = list[i + 1] as string
-    const before = headers[name]
-    if (before === undefined) headers[name] = value
-    else headers[name] = Array.isArray(before) ? [...before, value] : [String(before), value]
-  }
-  return headers
-}
+const NONE_TRIED: ReadonlySet<Target> = new Set()
 
-function open(lease: Lease, options: TunnelOptions): ClientRequest {
-  const socketPath = unixSocket(lease.target.origin)
-  const url = new URL(socketPath === undefined ? lease.target.origin : 'http://localhost')
-  const request = url.protocol === 'https:' ? https.request : http.request
-  return request({
-    method: options.method,
-    path: options.path,
-    headers: { ...headerObject(options.headers), connection: 'upgrade', upgrade: options.protocol },
-    agent: false,
-    ...(socketPath === undefined
-      ? { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? undefined : Number(url.port) }
-      : { socketPath }),
-    ...(url.protocol === 'https:' ? { servername: url.hostname, ...tlsOptions(options.config.tls) } : {}),
-  })
-}
-
-/** The 101 as the target gave it, header lines in its own order and spelling. */
-function handshake(response: IncomingMessage): string {
-  let text = `HTTP/1.1 ${response.statusCode} ${response.statusMessage}\r\n`
-  for (let i = 0; i < response.rawHeaders.length; i += 2) {
-    text += `${response.rawHeaders[i]}: ${response.rawHeaders[i + 1]}\r\n`
-  }
-  return `${text}\r\n`
-}
-
-/** Joins two sockets: each end, error or silence of one is handed to the other. */
-function join(client: Duplex, target: Duplex, done: () => void): void {
-  let open = 2
-  const closed = (): void => {
-    client.destroy()
-    target.destroy()
-    open--
-    if (open === 0) done()
-  }
-  for (const socket of [client, target]) {
-    ;(socket as Duplex & { setTimeout?(ms: number): void }).setTimeout?.(0)
-    ;(socket as Duplex & { setNoDelay?(on: boolean): void }).setNoDelay?.(true)
-    socket.on('error', () => {}).once('close', closed)
-  }
-  client.pipe(target)
-  target.pipe(client)
+function noHttp(): never {
+  throw new Error('a tunnel carries no HTTP exchange')
 }
 
 /**
- * Takes an upgrade (WebSocket or another) to the leased target. If it agrees, the two sockets are joined and
- * bytes pass untouched; if it refuses, its answer is the client's answer.
+ * An upgrade (WebSocket or another) on its way to a target. If the target agrees, the two sockets are joined
+ * and bytes pass untouched; if it refuses, its answer is the client's answer. The lease is held until the
+ * tunnel is closed.
  */
-export function openTunnel(
-  lease: Lease,
-  { socket, head }: UpgradeSocket,
-  reply: FastifyReply,
-  options: TunnelOptions,
-): void {
-  const startedAt = performance.now()
-  const request = open(lease, options)
-  const { connect, response: responseTimeout } = options.config.timeouts
-  const allowed = connect + responseTimeout
-  const timer =
-    connect === 0 || responseTimeout === 0
-      ? undefined
-      : setTimeout(() => request.destroy(new DeadlineError('no handshake in time')), allowed)
-  const left = (): void => {
-    request.destroy()
-  }
-  socket.once('close', left)
+export class Tunnel implements Exchange {
+  readonly plan: ExchangePlan
+  readonly attempts: AttemptRecord[] = []
+  upstreamMs = 0
+  readonly begin = noHttp
+  readonly outgoing = noHttp
+  readonly incoming = noHttp
+  readonly answer = noHttp
+  readonly #route: Route
+  readonly #request: FastifyRequest
+  readonly #reply: FastifyReply
+  readonly #client: ClientFacts
+  readonly #upgrade: UpgradeSocket
+  readonly #editResponse: ((headers: Headers) => void) | undefined
+  readonly #joined: (end: () => void) => () => void
+  readonly #startedAt = performance.now()
+  #handshake: Handshake | undefined
+  #pause: NodeJS.Timeout | undefined
+  #left = false
 
-  const answered = (status: number): void => {
-    clearTimeout(timer)
-    socket.off('close', left)
-    lease.settle({ kind: 'answered', status, latencyMs: performance.now() - startedAt })
+  /** @param joined told of the open tunnel and how to end it; returns what to call once it is closed */
+  constructor(
+    route: Route,
+    plan: ExchangePlan,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    client: ClientFacts,
+    upgrade: UpgradeSocket,
+    editResponse: ((headers: Headers) => void) | undefined,
+    joined: (end: () => void) => () => void,
+  ) {
+    this.#route = route
+    this.plan = plan
+    this.#request = request
+    this.#reply = reply
+    this.#client = client
+    this.#upgrade = upgrade
+    this.#editResponse = editResponse
+    this.#joined = joined
   }
 
-  request.on('upgrade', (response, upstream, rest) => {
-    answered(response.statusCode ?? 101)
-    reply.hijack()
-    reply.raw.detachSocket(socket as never)
-    const before = 'bytesRead' in upstream ? Number(upstream.bytesRead) : 0
-    socket.write(handshake(response))
-    if (rest.length > 0) socket.write(rest)
-    if (head.length > 0) upstream.write(head)
-    join(socket, upstream, () => {
-      lease.release()
-      options.onEnd('bytesRead' in upstream ? Number(upstream.bytesRead) - before + rest.length : 0)
-    })
-  })
-  request.on('response', (response) => {
-    answered(response.statusCode ?? 502)
-    response.once('close', () => lease.release())
-    reply
-      .code(response.statusCode ?? 502)
-      .headers(responseHeaders(response.headers) as Record<string, string>)
-    // The client's socket was given up by the HTTP server with the upgrade: it ends with this answer.
-    reply.header('connection', 'close').send(response)
-  })
-  request.on('error', (error) => {
-    clearTimeout(timer)
-    socket.off('close', left)
-    if (socket.destroyed) {
-      lease.settle({ kind: 'abandoned' })
-    } else {
-      const requestSent = request.socket !== null && !request.socket.connecting
-      const reason = failureReason(error, requestSent)
-      lease.settle({ kind: 'failed', reason, requestSent, latencyMs: performance.now() - startedAt })
-      if (!reply.sent) reply.header('connection', 'close').send(failureError(reason, error))
+  open(): void {
+    const { socket } = this.#upgrade
+    socket.once('close', this.#onLeft)
+    // Nobody reads the socket yet, so that its end would go unnoticed: a look is enough, and takes nothing.
+    socket.on('readable', this.#look).once('end', this.#onLeft)
+    this.#try({ key: this.plan.key, repeatable: true, tried: NONE_TRIED })
+  }
+
+  readonly #look = (): void => {
+    if (this.#upgrade.socket.readableLength === 0) this.#upgrade.socket.read(0)
+  }
+
+  readonly #onLeft = (): void => {
+    this.#left = true
+    clearTimeout(this.#pause)
+    this.#handshake?.destroy()
+    this.#upgrade.socket.destroy()
+  }
+
+  #stay(): void {
+    this.#upgrade.socket.off('close', this.#onLeft).off('readable', this.#look).off('end', this.#onLeft)
+  }
+
+  #try(placing: LeaseRequest): void {
+    const lease = this.#route.upstream.lease(placing)
+    if (typeof lease === 'string') {
+      this.#stay()
+      this.#reply.send(refusalError(lease))
+      return
     }
-    lease.release()
-  })
-  request.end()
+    const record: AttemptRecord = { target: lease.target, outcome: undefined, decision: undefined }
+    this.attempts.push(record)
+    const startedAt = performance.now()
+    const settle = (outcome: Outcome): void => {
+      this.upstreamMs += performance.now() - startedAt
+      record.outcome = outcome
+      lease.settle(outcome)
+    }
+    const answered = (response: IncomingMessage): void => {
+      this.#stay()
+      record.decision = 'commit'
+      const status = response.statusCode ?? 502
+      settle({ kind: 'answered', status, latencyMs: performance.now() - startedAt })
+    }
+    let over = false
+    const { config } = this.#route
+    const host = config.host === 'preserve' ? this.#client.host : this.#route.pool(lease.target).host
+    const { headers, method } = this.#request
+    const request = sendHandshake(lease, this.#route, {
+      method,
+      path: this.plan.path,
+      headers: requestHeaders(headers, this.#client, host, config.forwarded, this.plan.editRequest),
+      protocol: this.#upgrade.protocol,
+    })
+    this.#handshake = request
+    request.on('upgrade', (response, socket, rest) => {
+      over = true
+      answered(response)
+      this.#join(lease, response, socket, rest)
+    })
+    request.on('response', (response) => {
+      over = true
+      answered(response)
+      this.#refused(lease, response)
+    })
+    request.on('error', (error) => {
+      if (over) return
+      over = true
+      const outcome = handshakeOutcome(request, error, performance.now() - startedAt)
+      settle(this.#left ? { kind: 'abandoned' } : outcome)
+      lease.release()
+      if (this.#left) record.decision = 'abandon'
+      else this.#failed(record, placing, outcome, error)
+    })
+  }
+
+  #failed(record: AttemptRecord, placing: LeaseRequest, outcome: Outcome, error: Error): void {
+    // A handshake without a body changes nothing at the target: it may be tried elsewhere.
+    const verdict = this.#route.failover()?.decide(
+      {
+        upstream: this.plan.upstream,
+        target: record.target,
+        number: this.attempts.length,
+        method: this.#request.method,
+        repeatable: true,
+        replayable: true,
+        elapsedMs: performance.now() - this.#startedAt,
+      },
+      outcome,
+    )
+    if (verdict?.retry) {
+      record.decision = 'retry'
+      const tried = new Set(placing.tried).add(record.target)
+      this.#pause = setTimeout(() => this.#try({ ...placing, tried }), verdict.delayMs)
+      return
+    }
+    record.decision = 'give-up'
+    this.#stay()
+    this.#reply.send(failureError(outcome.kind === 'failed' ? outcome.reason : 'reset', error))
+  }
+
+  #refused(lease: Lease, response: IncomingMessage): void {
+    const headers = responseHeaders(response.headers)
+    this.#editResponse?.(headers)
+    response.once('close', () => lease.release())
+    this.#reply.raw.once('close', () => response.destroy())
+    this.#reply
+      .code(response.statusCode ?? 502)
+      .headers(headers as Record<string, string>)
+      .send(response)
+  }
+
+  #join(lease: Lease, response: IncomingMessage, target: Duplex, rest: Buffer): void {
+    const { socket, head } = this.#upgrade
+    const { raw } = this.#reply.hijack()
+    const headers = handshakeHeaders(response)
+    // What plugins of ours say (a request id, say) goes along, unless the target says it too.
+    const own = Object.entries(this.#reply.getHeaders()).filter(
+      ([name]) => response.headers[name] === undefined && name !== 'connection',
+    )
+    for (const [name, value] of own) headers.push(name, String(value))
+    raw.sendDate = false
+    raw.writeHead(response.statusCode ?? 101, response.statusMessage ?? 'Switching Protocols', headers)
+    raw.end()
+    if (rest.length > 0) socket.write(rest)
+    if (head.length > 0) target.write(head)
+    let left = (): void => {}
+    const end = join(socket, target, () => {
+      left()
+      lease.release()
+    })
+    left = this.#joined(end)
+  }
 }

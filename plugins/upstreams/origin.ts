@@ -1,10 +1,16 @@
 /** What may stand as a target's `origin`. */
 
+const PLAIN = /^https?:\/\/[^\s/?#@\\]+$/i
 const UNIX = /^unix:(\/[^\0]+)$/
 
 /** The path of the socket that a `unix:` origin names, or undefined for the others. */
 export function unixSocket(origin: string): string | undefined {
   return UNIX.exec(origin)?.[1]
+}
+
+/** The same text for origins that name the same server: `http://a:80` and `http://A` do. */
+export function serverOf(origin: string): string {
+  return URL.canParse(origin) && !origin.startsWith('unix:') ? new URL(origin).origin : origin
 }
 
 /** Why `origin` is none, with the remedy, or undefined if it is one. */
@@ -26,6 +32,6 @@ export function originProblem(origin: unknown): string | undefined {
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || origin.endsWith('/')) {
     return `"${origin}" has a path; write "${url.origin}" and put the path into the route's \`rewrite\``
   }
-  if (url.hostname === '') return `"${origin}" has no host; write "http://10.0.0.1:8080"`
-  return undefined
+  // What is left the URL parser forgives (blanks, an empty query, user or host): we do not.
+  return PLAIN.test(origin) ? undefined : `"${origin}" is no plain origin; write "${url.origin}"`
 }

@@ -1,7 +1,8 @@
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
 import { custom, decimal, integer, nonEmptyList, object, oneOf, section, withDefault } from '../config/kit.ts'
-import { originProblem } from './origin.ts'
+import { written } from '../config/messages.ts'
+import { originProblem, serverOf } from './origin.ts'
 
 const target = {
   /** `http://host:port`, `https://host:port` or `unix:/path/to.sock`. */
@@ -40,11 +41,11 @@ declare module '../config/define.ts' {
 export function check(config: GatewayConfig): readonly Problem[] {
   const problems: Problem[] = []
   for (const [name, { targets }] of Object.entries(config.upstreams)) {
-    const path = `upstreams.${name}.targets`
+    const path = written('upstreams', name, 'targets')
     const seen = new Map<string, number>()
     for (const [index, { origin }] of targets.entries()) {
-      // `http://a:80` and `http://A` are one server.
-      const server = URL.canParse(origin) && !origin.startsWith('unix:') ? new URL(origin).origin : origin
+      if (originProblem(origin) !== undefined) continue
+      const server = serverOf(origin)
       const first = seen.get(server)
       if (first === undefined) seen.set(server, index)
       else {

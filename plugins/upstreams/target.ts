@@ -10,14 +10,16 @@ export class TargetState implements Target {
   inflight = 0
   draining = false
   share = 1
+  /** Part of the present snapshot: the registry takes no other, whatever a balancer returns. */
+  candidate = false
   #idle: (() => void)[] = []
 
-  constructor(upstream: string, spec: TargetSpec) {
+  constructor(upstream: string, spec: Required<TargetSpec>) {
     this.id = spec.origin
     this.upstream = upstream
     this.origin = spec.origin
-    this.weight = spec.weight ?? 1
-    this.tier = spec.tier ?? 0
+    this.weight = spec.weight
+    this.tier = spec.tier
   }
 
   /** Resolves when nothing is under way here. */

@@ -31,8 +31,8 @@ export function weighted({ random }: PolicyContext): Balancer {
         small.push(more)
       }
     }
-    // What rounding left over in `small` is 1 but for a crumb, unless its weight is really 0.
-    for (const i of small) if ((candidates[i]?.weight ?? 0) === 0 && sum > 0) keep[i] = 0
+    // What rounding leaves over in `small` is 1 but for a crumb, and keeps its column: a weight of 0, which lacks
+    // a whole 1, is never among it.
   }
 
   return {

@@ -1,0 +1,29 @@
+import type http from 'node:http'
+import net from 'node:net'
+
+/** How long connections that were just made may still bring their request. */
+const LINGER_MS = 400
+
+/**
+ * Makes `server.close` lose nothing. Node's own closes every connection on which no request is under way
+ * yet, which includes those whose request is just arriving: their clients see a reset. Here the door is shut
+ * first, and idle connections are closed only when what was on its way has had time to come in.
+ */
+export function closeGently(server: http.Server): http.Server {
+  server.close = (done?: (error?: Error) => void) => {
+    // After the next poll: what waits to be accepted is taken in, instead of being reset by the kernel.
+    setImmediate(() => {
+      net.Server.prototype.close.call(server, done)
+      let sweep: NodeJS.Timeout | undefined
+      const linger = setTimeout(() => {
+        sweep = setInterval(() => server.closeIdleConnections(), 50)
+      }, LINGER_MS)
+      server.once('close', () => {
+        clearTimeout(linger)
+        clearInterval(sweep)
+      })
+    })
+    return server
+  }
+  return server
+}

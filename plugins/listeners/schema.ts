@@ -1,0 +1,58 @@
+import { type ListenerTls, tlsProblems } from '../config/certificate.ts'
+import type { GatewayConfig } from '../config/define.ts'
+import type { Problem } from '../config/errors.ts'
+import { flag, integer, list, object, optional, text, withDefault } from '../config/kit.ts'
+import { listenerTls } from '../config/schema.ts'
+
+const port = integer({ minimum: 1, maximum: 65_535 })
+
+/** Ports besides the main one. They serve the same routes under the same limits. */
+const listeners = withDefault(
+  list(
+    object({
+      port,
+      /** Address or name to listen on. Default `0.0.0.0`, every address of version 4; `::` is all of both. */
+      host: withDefault(text({ minLength: 1 }), '0.0.0.0'),
+      /** Serves HTTPS. */
+      tls: optional(listenerTls),
+      /** Offers HTTP/2 besides HTTP/1.1: by ALPN with TLS, else to clients that know beforehand. Default false. */
+      http2: withDefault(flag(), false),
+      /** Serves nothing, but sends everyone to `https:` at this port of the same host (308). */
+      redirectToHttps: optional(port),
+    }),
+  ),
+  [],
+)
+
+export const schema = { gateway: { listeners } }
+
+declare module '../config/define.ts' {
+  interface GatewaySchema {
+    listeners: typeof listeners
+  }
+}
+
+const ANY = new Set(['0.0.0.0', '::'])
+
+export function check(config: GatewayConfig): readonly Problem[] {
+  const problems: Problem[] = []
+  for (const [index, listener] of config.listeners.entries()) {
+    const path = `listeners[${index}]`
+    const { host, port, tls, redirectToHttps } = listener
+    const other = config.listeners.findIndex(
+      (one) => one.port === port && (one.host === host || ANY.has(one.host) || ANY.has(host)),
+    )
+    if (other < index) {
+      problems.push({
+        path: `${path}.port`,
+        message: `listeners[${other}] is on port ${port} already; give it another port`,
+      })
+    }
+    if (tls !== undefined) problems.push(...tlsProblems(tls as ListenerTls, `${path}.tls`))
+    if (redirectToHttps !== undefined && tls !== undefined) {
+      const message = 'serves `https:` already, so there is nowhere to redirect to; take out `tls` or this'
+      problems.push({ path: `${path}.redirectToHttps`, message })
+    }
+  }
+  return problems
+}

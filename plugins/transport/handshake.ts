@@ -1,0 +1,89 @@
+import http, { type ClientRequest, type IncomingMessage } from 'node:http'
+import https from 'node:https'
+import type { Lease, Outcome } from '../upstreams/contract.ts'
+import { unixSocket } from '../upstreams/origin.ts'
+import { DeadlineError, failureReason } from './errors.ts'
+import { isAddress, tlsOptions } from './pools.ts'
+import type { Route } from './route.ts'
+
+/** What the target is asked. */
+export interface HandshakeRequest {
+  readonly method: string
+  readonly path: string
+  /** Name, value, name, value. */
+  readonly headers: readonly string[]
+  readonly protocol: string
+}
+
+export type Handshake = ClientRequest & {
+  /** A byte of it may have reached the target. */
+  requestSent: boolean
+}
+
+/** Headers of a 101 that would only confuse: the connection is not HTTP's any more. */
+const NOT_IN_HANDSHAKE = new Set([
+  'content-length',
+  'transfer-encoding',
+  'keep-alive',
+  'trailer',
+  'proxy-authenticate',
+])
+
+/**
+ * Sends the request for an upgrade over a connection of its own.
+ * @returns the request, whose `upgrade`, `response` and `error` events tell what came of it
+ */
+export function sendHandshake(lease: Lease, { config }: Route, options: HandshakeRequest): Handshake {
+  const socketPath = unixSocket(lease.target.origin)
+  const url = new URL(socketPath === undefined ? lease.target.origin : 'http://localhost')
+  const secure = url.protocol === 'https:'
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const { connect, response } = config.timeouts
+  const sent = (secure ? https.request : http.request)({
+    method: options.method,
+    path: options.path,
+    headers: [...options.headers, 'connection', 'upgrade', 'upgrade', options.protocol],
+    agent: false,
+    // The end of one direction must not be the end of the other.
+    allowHalfOpen: true,
+    maxHeaderSize: config.responseHeaderLimit,
+    ...(socketPath === undefined
+      ? { host, port: url.port === '' ? undefined : Number(url.port) }
+      : { socketPath }),
+    ...(secure
+      ? { servername: isAddress(host) ? '' : host, ALPNProtocols: ['http/1.1'], ...tlsOptions(config.tls) }
+      : {}),
+  } as http.RequestOptions & { allowHalfOpen: boolean })
+  const request = Object.assign(sent, { requestSent: false })
+  const limit = (ms: number, phase: string): NodeJS.Timeout | undefined =>
+    ms === 0
+      ? undefined
+      : setTimeout(() => request.destroy(new DeadlineError(`waited too long for ${phase}`)), ms)
+  let timer = limit(connect, 'a connection')
+  request.once('socket', (socket) =>
+    socket.once(secure ? 'secureConnect' : 'connect', () => {
+      request.requestSent = true
+      clearTimeout(timer)
+      timer = limit(response, 'the handshake')
+    }),
+  )
+  for (const event of ['upgrade', 'response', 'close']) request.once(event, () => clearTimeout(timer))
+  request.end()
+  return request
+}
+
+/** The 101's headers as the target gave them, in its own order and spelling. */
+export function handshakeHeaders({ rawHeaders }: IncomingMessage): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    if (!NOT_IN_HANDSHAKE.has(name.toLowerCase())) kept.push(name, rawHeaders[i + 1] as string)
+  }
+  return kept
+}
+
+/** What a failed handshake says of the target. */
+export function handshakeOutcome(request: Handshake, error: Error, latencyMs: number): Outcome {
+  const { requestSent } = request
+  return { kind: 'failed', reason: failureReason(error, requestSent), requestSent, latencyMs }
+}

@@ -1,0 +1,95 @@
+import type { HealthSource, LeaseRequest, PolicyContext } from './contract.ts'
+import { ABANDONED } from './lease.ts'
+import type { Tier } from './snapshot.ts'
+import type { TargetState } from './target.ts'
+
+/** How often a balancer is asked again when what it picked cannot be had, before the registry looks itself. */
+const REPICKS = 3
+
+/** Places requests on the targets that may be picked, so that a balancer may be naive about it. */
+export class Placement {
+  readonly #context: PolicyContext
+  readonly #sources: readonly HealthSource[]
+  readonly #capacity: number
+
+  constructor(context: PolicyContext, sources: readonly HealthSource[], capacity: number) {
+    this.#context = context
+    this.#sources = sources
+    this.#capacity = capacity
+  }
+
+  /** A target for the request, or undefined if none of these tiers has room. */
+  place(tiers: readonly Tier[], request: LeaseRequest): TargetState | undefined {
+    const first = tiers[0] as Tier
+    if (tiers.length === 1) return this.#within(first, request) ?? this.#again(tiers, request)
+    const dice = this.#context.random()
+    const chosen = tiers.find(({ upTo }) => dice < upTo) ?? first
+    let target = this.#within(chosen, request)
+    for (let i = 0; target === undefined && i < tiers.length; i++) {
+      const tier = tiers[i] as Tier
+      if (tier !== chosen) target = this.#within(tier, request)
+    }
+    return target ?? this.#again(tiers, request)
+  }
+
+  #within({ balancer, candidates }: Tier, request: LeaseRequest): TargetState | undefined {
+    let thinned: Set<TargetState> | undefined
+    for (let i = 0; i < REPICKS; i++) {
+      // A balancer of a user may return nothing, or a target that it kept from an earlier snapshot.
+      const target = balancer.pick(candidates, request) as TargetState | undefined
+      if (target?.candidate !== true || thinned?.has(target)) continue
+      if (!this.#free(target, request)) continue
+      // One throw of the dice a lease: a balancer that insists on a target cannot wear its share down.
+      if (target.share < 1 && this.#context.random() >= target.share) {
+        thinned ??= new Set()
+        thinned.add(target)
+        continue
+      }
+      if (this.#admits(target, request)) return target
+    }
+    const takes = (target: TargetState) => this.#free(target, request) && this.#admits(target, request)
+    return (
+      leastBusy(candidates, (target) => !thinned?.has(target) && takes(target)) ??
+      (thinned && leastBusy([...thinned], takes))
+    )
+  }
+
+  /** Every target has been tried: better a second try at one than none at all. */
+  #again(tiers: readonly Tier[], request: LeaseRequest): TargetState | undefined {
+    if (request.tried.size === 0) return undefined
+    return leastBusy(
+      tiers.flatMap(({ candidates }) => candidates),
+      (target) => target.inflight < this.#capacity && this.#admits(target, request),
+    )
+  }
+
+  #free(target: TargetState, { tried }: LeaseRequest): boolean {
+    return target.inflight < this.#capacity && !(tried.size > 0 && tried.has(target))
+  }
+
+  #admits(target: TargetState, request: LeaseRequest): boolean {
+    const sources = this.#sources
+    for (let i = 0; i < sources.length; i++) {
+      const source = sources[i] as HealthSource
+      if (source.admit === undefined || source.admit(target, request)) continue
+      // Those asked before have spent a permit on an attempt that is not made.
+      for (const before of sources.slice(0, i)) {
+        if (before.admit !== undefined) before.onOutcome?.(target, ABANDONED)
+      }
+      return false
+    }
+    return true
+  }
+}
+
+/** In the order of how busy they are for the traffic that they are meant to carry. */
+function leastBusy(
+  targets: readonly TargetState[],
+  takes: (target: TargetState) => boolean,
+): TargetState | undefined {
+  const cost = ({ inflight, share }: TargetState) => (inflight + 1) / share
+  return targets
+    .filter(({ share }) => share > 0)
+    .toSorted((a, b) => cost(a) - cost(b))
+    .find(takes)
+}

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { buildGateway } from '../support/gateway.ts'
+
+const one = {
+  upstreams: { u: { targets: [{ origin: 'http://127.0.0.1:1' }] } },
+  routes: [{ path: '/*', upstream: 'u' }],
+}
+
+test('not ready while no target is usable, whatever the reason; alive all the same', async (t) => {
+  let healthy = false
+  const app = await buildGateway(one, {
+    use: async (app) => app.upstreams.addHealthSource({ name: 'test', allows: () => healthy }),
+  })
+  t.after(() => app.close())
+  const before = await app.inject('/readyz')
+  assert.equal(before.statusCode, 503)
+  assert.deepEqual(before.json(), { ready: false, reason: 'no target' })
+  assert.equal((await app.inject('/livez')).statusCode, 200)
+  healthy = true
+  app.upstreams.changed(app.upstreams.upstream('u').targets[0] as never)
+  assert.equal((await app.inject('/readyz')).statusCode, 200)
+})
+
+test('the endpoints are where the config puts them, and their old paths are free', async (t) => {
+  const app = await buildGateway({ ...one, routes: [], endpoints: { live: '/-/live', ready: '/-/ready' } })
+  t.after(() => app.close())
+  assert.equal((await app.inject('/-/live')).statusCode, 200)
+  assert.equal((await app.inject('/-/ready')).statusCode, 200)
+  assert.equal((await app.inject('/livez')).statusCode, 404)
+})

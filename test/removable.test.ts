@@ -1,0 +1,87 @@
+/**
+ * Rule 8 of the house: any concern but the four that it stands on can be deleted, and the gateway still
+ * serves. A config that uses what was deleted is refused: a missing guard must never mean open doors.
+ */
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { copyHouse, ROOT, startProcess } from './support/process.ts'
+import { startTarget } from './support/target.ts'
+
+const NEEDED = new Set(['config', 'upstreams', 'transport', 'routing'])
+const concerns = readdirSync(join(ROOT, 'plugins'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && !NEEDED.has(entry.name))
+  .map(({ name }) => name)
+
+/** What a config says to use a concern, and how it is refused without it. Those left out have no keys of their own. */
+const USES: Readonly<Record<string, { gateway?: string; upstream?: string; refusal: string }>> = {
+  'access-log': { gateway: 'logs: { access: false }', refusal: 'logs: unknown key' },
+  admin: { gateway: 'admin: { port: 9901 }', refusal: 'admin: unknown key' },
+  failover: { upstream: 'failover: { retries: 1 }', refusal: 'upstreams.users.failover: unknown key' },
+  listeners: { gateway: 'listeners: []', refusal: 'listeners: unknown key' },
+  'load-balancing': {
+    upstream: "loadBalancing: 'round-robin'",
+    refusal: 'upstreams.users.loadBalancing: unknown key',
+  },
+  readiness: { gateway: "endpoints: { live: '/live' }", refusal: 'endpoints: unknown key' },
+  samples: { gateway: 'samples: [4001]', refusal: 'samples: unknown key' },
+}
+
+function configFor(origin: string, { gateway = '', upstream = '' } = {}): string {
+  return `export default {
+    server: { drain: 0 },
+    ${gateway === '' ? '' : `${gateway},`}
+    upstreams: { users: { targets: [{ origin: '${origin}' }]${upstream === '' ? '' : `, ${upstream}`} } },
+    routes: [{ path: '/*', upstream: 'users' }],
+  }`
+}
+
+/** Starts a copy of the house without these concerns, and asks it for something. */
+async function serve(t: Parameters<typeof startTarget>[0], without: readonly string[], wanted = {}) {
+  const target = await startTarget(t)
+  const folder = await copyHouse(t)
+  for (const concern of without) await rm(join(folder, 'plugins', concern), { recursive: true })
+  const gateway = await startProcess(t, { folder, config: configFor(target.origin, wanted) })
+  return { target, gateway }
+}
+
+const LIMIT = { timeout: 60_000, concurrency: 4 }
+
+describe('a concern that is deleted', LIMIT, () => {
+  for (const concern of concerns) {
+    it(`${concern}: the gateway serves without it`, LIMIT, async (t) => {
+      const { target, gateway } = await serve(t, [concern])
+      const response = await fetch(`${gateway.url}/hello`).catch(() => assert.fail(gateway.output()))
+      assert.equal(response.status, 200, gateway.output())
+      assert.equal(await response.text(), 'ok')
+      assert.equal(target.seen[0]?.url, '/hello')
+      // Where a concern has gone, an error is an error still.
+      assert.equal((await fetch(`${gateway.url}/a%00b`)).status, 400)
+      gateway.child.kill('SIGTERM')
+      assert.equal(await gateway.ended, 0, gateway.output())
+    })
+  }
+
+  for (const [concern, { refusal, ...wanted }] of Object.entries(USES)) {
+    it(`${concern}: a config that uses it is refused`, LIMIT, async (t) => {
+      const { gateway } = await serve(t, [concern], wanted)
+      assert.equal(await gateway.ended, 1, gateway.output())
+      assert.ok(gateway.output().includes(`  ${refusal}`), gateway.output())
+    })
+  }
+
+  it('all at once: what is left is a gateway', LIMIT, async (t) => {
+    const { gateway } = await serve(t, concerns)
+    const response = await fetch(`${gateway.url}/hello`).catch(() => assert.fail(gateway.output()))
+    assert.equal(response.status, 200)
+  })
+
+  it('has its keys told above, or has none', LIMIT, async () => {
+    const withSchema = concerns.filter((name) =>
+      readdirSync(join(ROOT, 'plugins', name)).includes('schema.ts'),
+    )
+    assert.deepEqual(Object.keys(USES).toSorted(), withSchema.toSorted())
+  })
+})

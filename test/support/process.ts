@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+
+export const ROOT = join(import.meta.dirname, '../..')
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** A copy of the gateway in a folder of its own, as a user's checkout would be; gone when the test ends. */
+export async function copyHouse(
+  t: Pick<TestContext, 'after'>,
+  files: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  for (const part of [
+    'app.ts',
+    'gateway.config.ts',
+    'plugins',
+    'routes',
+    'scripts',
+    'package.json',
+    'tsconfig.json',
+  ]) {
+    await cp(join(ROOT, part), join(folder, part), { recursive: true })
+  }
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  for (const [path, text] of Object.entries(files)) await writeFile(join(folder, path), text)
+  return folder
+}
+
+export interface GatewayProcess {
+  readonly url: string
+  readonly port: number
+  readonly child: ChildProcess
+  /** Log lines so far, parsed where they are JSON. */
+  readonly lines: readonly Record<string, unknown>[]
+  /** Everything that was printed. */
+  output(): string
+  /** Resolves with the exit code. */
+  readonly ended: Promise<number | null>
+}
+
+/**
+ * Runs `fastify start` as `npm start` does, in `folder`, and waits until it listens or ends.
+ * @param config text of the config file; default: the one in the folder
+ */
+export async function startProcess(
+  t: Pick<TestContext, 'after'>,
+  { folder = ROOT, config, flags = [] }: { folder?: string; config?: string; flags?: readonly string[] } = {},
+): Promise<GatewayProcess> {
+  const port = await freePort()
+  const env: NodeJS.ProcessEnv = { ...process.env, PORT: String(port) }
+  if (config !== undefined) {
+    const home = await mkdtemp(join(tmpdir(), 'holdfast-config-'))
+    t.after(() => rm(home, { recursive: true, force: true }))
+    const path = join(home, 'gateway.config.ts')
+    await writeFile(path, config.replaceAll("'./plugins/", `'${folder}/plugins/`))
+    env['GATEWAY_CONFIG'] = path
+  }
+  const cli = join(ROOT, 'node_modules/fastify-cli/cli.js')
+  const child = spawn(
+    process.execPath,
+    [cli, 'start', '-o', '-l', 'info', '-g', '40000', '-a', '127.0.0.1', ...flags, 'app.ts'],
+    {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
+  t.after(() => child.kill('SIGKILL'))
+  let output = ''
+  const lines: Record<string, unknown>[] = []
+  let rest = ''
+  let listening = (): void => {}
+  const up = new Promise<void>((resolve) => {
+    listening = resolve
+  })
+  const take = (chunk: Buffer): void => {
+    output += chunk
+    const pieces = (rest + chunk).split('\n')
+    rest = pieces.pop() as string
+    for (const piece of pieces) {
+      if (!piece.startsWith('{')) continue
+      const line = JSON.parse(piece) as Record<string, unknown>
+      lines.push(line)
+      if (String(line['msg']).startsWith('Server listening')) listening()
+    }
+  }
+  child.stdout.on('data', take)
+  child.stderr.on('data', take)
+  const ended = once(child, 'close').then(([code]) => code as number | null)
+  await Promise.race([up, ended])
+  return { url: `http://127.0.0.1:${port}`, port, child, lines, output: () => output, ended }
+}
