@@ -10,7 +10,10 @@ import { GatewayHttp2Response } from './http2-response.ts'
 
 export type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void
 
-/** Said by a listener right before it closes, when the drain window is over: what it does not track must end too. */
+/**
+ * Said by a listener right before it closes, when the drain window is over: what it does not track must end
+ * too. It comes with a function that takes promises: the listener counts as closed only once they are settled.
+ */
 export const STOPPING = 'holdfast:stopping'
 
 /** Whether a request's connection is to be given to its `upgrade` listeners. */
@@ -57,10 +60,8 @@ function bothInPlain(h1: http.Server, h2: http2.Http2Server, patience: number): 
         .setTimeout(0)
       undecided.delete(socket)
       socket.unshift(start)
-      if (seen === PREFACE) {
-        socket.allowHalfOpen = false
-        h2.emit('connection', socket)
-      } else for (const serve of serveHttp1) serve.call(h1, socket)
+      if (seen === PREFACE) h2.emit('connection', socket)
+      else for (const serve of serveHttp1) serve.call(h1, socket)
     }
     undecided.add(socket)
     socket.once('close', () => undecided.delete(socket))
@@ -131,8 +132,9 @@ export function createServer(
   if (!(withHttp2 && tls !== undefined)) closeGently(listener)
   const close = listener.close.bind(listener)
   listener.close = (callback) => {
-    listener.emit(STOPPING)
-    return close(callback)
+    const others: Promise<unknown>[] = []
+    listener.emit(STOPPING, (other: Promise<unknown>) => others.push(other))
+    return close((error) => Promise.allSettled(others).then(() => callback?.(error)))
   }
   return listener
 }

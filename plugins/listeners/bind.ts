@@ -15,6 +15,7 @@ export class ListenError extends Error {
 
 /** What stands in the way of listening there, with the remedy; errors of another kind are returned as they are. */
 export function listenError(error: NodeJS.ErrnoException & { port?: number; address?: string }): Error {
+  if (error instanceof ListenError) return error
   const { code = '', port, address } = error
   const where = port === undefined ? `the socket ${address}` : `port ${port} on ${address}`
   switch (code) {

@@ -40,8 +40,9 @@ function create(app: FastifyInstance, entry: FastifyInstance['gateway']['listene
   return listener
 }
 
-function listen(app: FastifyInstance): Promise<Server[]> {
-  return Promise.all(
+/** Opens all of them, or none. */
+async function listen(app: FastifyInstance): Promise<Server[]> {
+  const opened = await Promise.allSettled(
     app.gateway.listeners.map(async (entry) => {
       const listener = create(app, entry)
       await bind(listener, entry)
@@ -51,6 +52,11 @@ function listen(app: FastifyInstance): Promise<Server[]> {
       return listener
     }),
   )
+  const listeners = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const failed = opened.find((one) => one.status === 'rejected')
+  if (failed === undefined) return listeners
+  for (const listener of listeners) listener.close()
+  throw failed.reason
 }
 
 export default fp(
@@ -90,8 +96,11 @@ export default fp(
       error.stack = plain.message
     })
 
-    // As for the main one: closed once the drain window is over, and waited for.
-    server.once(STOPPING, close)
+    // As for the main one: closed once the drain window is over, and waited for before anything else ends.
+    server.once(STOPPING, (waitFor: (closed: Promise<unknown>) => void) => {
+      close()
+      waitFor(closed)
+    })
     app.addHook('onClose', async () => {
       close()
       await closed

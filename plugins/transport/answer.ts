@@ -16,6 +16,8 @@ export class AnswerStream extends Readable {
   constructor(source: AnswerSource) {
     super({ highWaterMark: 64 * 1024 })
     this.#source = source
+    // It may break before anyone reads it, while a hook still looks at the head: that must not end the process.
+    this.on('error', () => {})
   }
 
   finish(): void {

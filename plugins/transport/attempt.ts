@@ -1,52 +1,14 @@
 import { isAscii } from 'node:buffer'
-import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { AttemptRecord, Lease, Outcome } from '../upstreams/contract.ts'
 import { type AnswerSource, AnswerStream } from './answer.ts'
+import type { AttemptOptions, AttemptOwner, DispatchOptions } from './attempt-owner.ts'
 import { ForwardedBody } from './body.ts'
+import type { Watched } from './deadlines.ts'
 import { DeadlineError, failureError, failureReason } from './errors.ts'
 import type { TargetPool } from './pools.ts'
 
 type Headers = Record<string, string | string[] | undefined>
-
-/** Deadlines of an attempt in milliseconds; 0 is none. */
-export interface AttemptTimeouts {
-  readonly connect: number
-  readonly response: number
-  readonly idle: number
-}
-
-export interface AttemptOptions {
-  readonly method: string
-  readonly path: string
-  readonly headers: string[]
-  readonly body: Buffer | Readable | null
-  readonly timeouts: AttemptTimeouts
-  /** Answers up to this many bytes are gathered. */
-  readonly gather: number
-}
-
-/** undici's, with the option that its types leave out. */
-interface DispatchOptions {
-  origin: string
-  path: string
-  method: string
-  headers: string[]
-  body: Buffer | Readable | null
-  servername: string | undefined
-  reset?: boolean
-}
-
-/** Whom an attempt reports to. Each attempt ends in exactly one of `whole`, `streams` or `failed`, or in silence once discarded or abandoned. */
-export interface AttemptOwner {
-  /** The response head is here: is it wanted? */
-  headed(attempt: Attempt): 'keep' | 'discard'
-  whole(attempt: Attempt, body: Buffer | string | null): void
-  streams(attempt: Attempt, body: AnswerStream): void
-  failed(attempt: Attempt, error: unknown, outcome: Outcome): void
-  /** What was streaming has failed, and its stream is about to. */
-  broke(): void
-}
 
 /** Types whose pieces are worth something one by one: they are told at once, and never waited for. */
 const STREAMING =
@@ -54,8 +16,12 @@ const STREAMING =
 
 const ABANDONED: Outcome = { kind: 'abandoned' }
 
+function streamUnlessWhole(attempt: Attempt): void {
+  attempt.streamUnlessWhole()
+}
+
 /** One try at one target: a handler of undici's that settles its lease whatever happens. */
-export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
+export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watched {
   readonly lease: Lease
   readonly record: AttemptRecord
   status = 0
@@ -64,6 +30,8 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
   requestSent = false
   /** Milliseconds from the lease to the response headers or the failure. */
   latencyMs = 0
+  /** Watched: of what comes next. */
+  deadline = Number.POSITIVE_INFINITY
   readonly #owner: AttemptOwner
   readonly #options: AttemptOptions
   readonly #startedAt = performance.now()
@@ -73,8 +41,6 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
   #size = 0
   #stream: AnswerStream | undefined
   #paused = false
-  #timer: NodeJS.Timeout | undefined
-  #deadline = Number.POSITIVE_INFINITY
   #phase = 'a connection'
 
   constructor(owner: AttemptOwner, lease: Lease, options: AttemptOptions) {
@@ -85,8 +51,9 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
   }
 
   send({ pool, origin, servername }: TargetPool): void {
-    const { method, path, headers, body, timeouts } = this.#options
+    const { method, path, headers, body, timeouts, deadlines } = this.#options
     this.#allow(timeouts.connect, 'a connection', this.#startedAt)
+    deadlines.watch(this)
     const options: DispatchOptions = { origin, path, method, headers, body, servername }
     // Left alone, undici closes the connection after a HEAD.
     if (method === 'HEAD') options.reset = false
@@ -112,7 +79,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
       return
     }
     this.requestSent = true
-    this.#allow(this.#options.timeouts.response, 'the response')
+    this.#allow(this.#options.timeouts.response, 'the response', performance.now())
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
@@ -120,8 +87,9 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
     if (status < 200 || this.#state === 'over') return
     this.status = status
     this.headers = headers
-    this.latencyMs = performance.now() - this.#startedAt
-    this.#allow(this.#options.timeouts.idle, 'more of the response')
+    const now = performance.now()
+    this.latencyMs = now - this.#startedAt
+    this.#allow(this.#options.timeouts.idle, 'more of the response', now)
     if (this.#owner.headed(this) === 'discard') {
       this.#state = 'discarding'
       this.#settle({ kind: 'answered', status, latencyMs: this.latencyMs })
@@ -136,7 +104,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
       this.#openStream()
     } else if (headers['content-length'] === undefined) {
       // All of a small answer comes within one read of the socket. What is not whole by then is streamed.
-      process.nextTick(this.#streamUnlessWhole)
+      process.nextTick(streamUnlessWhole, this)
     } else if (Number(headers['content-length']) > this.#options.gather && this.#options.method !== 'HEAD') {
       this.#openStream()
     }
@@ -196,7 +164,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
     this.abandon()
   }
 
-  readonly #streamUnlessWhole = (): void => {
+  streamUnlessWhole(): void {
     if (this.#state === 'gathering') this.#openStream()
   }
 
@@ -222,56 +190,41 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource {
 
   #finish(outcome: Outcome): void {
     this.#state = 'over'
-    clearTimeout(this.#timer)
+    this.#options.deadlines.unwatch(this)
     this.#settle(outcome)
     this.lease.release()
   }
 
-  /** Gives the attempt `milliseconds` for what comes next. One timer serves all phases: it looks when it fires. */
-  #allow(milliseconds: number, phase: string, from = performance.now()): void {
+  /** Gives the attempt `milliseconds` for what comes next; 0 is as long as it takes. */
+  #allow(milliseconds: number, phase: string, now: number): void {
     this.#phase = phase
-    if (milliseconds === 0) {
-      this.#deadline = Number.POSITIVE_INFINITY
-      return
-    }
-    const before = this.#deadline
-    this.#deadline = from + milliseconds
-    if (this.#timer !== undefined && this.#deadline >= before) return
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(this.#look, milliseconds)
+    this.deadline = milliseconds === 0 ? Number.POSITIVE_INFINITY : now + milliseconds
   }
 
-  /** The target has sent something. The timer itself looks when it fires. */
+  /** The target has sent something. */
   #moved(): void {
     const { idle } = this.#options.timeouts
-    if (idle > 0) this.#deadline = performance.now() + idle
+    if (idle > 0) this.deadline = performance.now() + idle
   }
 
   /** While a body is under way, the time for the response counts from the last piece that the target took. */
-  #waitForBody(): void {
+  #waitForBody(now: number): void {
     const { body, timeouts } = this.#options
     if (this.#state !== 'waiting' || !this.requestSent || !(body instanceof ForwardedBody)) return
     // It is not the target that is slow.
-    const from = body.starved ? performance.now() : body.movedAt
-    this.#deadline = Math.max(this.#deadline, from + timeouts.response)
+    const from = body.starved ? now : body.movedAt
+    this.deadline = Math.max(this.deadline, from + timeouts.response)
   }
 
-  readonly #look = (): void => {
-    if (this.#deadline <= performance.now() + 0.5) this.#waitForBody()
-    const left = this.#deadline - performance.now()
-    if (left === Number.POSITIVE_INFINITY) {
-      this.#timer = undefined
-    } else if (left > 0.5) {
-      this.#timer = setTimeout(this.#look, Math.ceil(left))
-    } else if (this.#paused) {
-      // It is the client that is slow, and its own time-outs watch over it.
-      this.#allow(this.#options.timeouts.idle, this.#phase)
-      this.#timer = setTimeout(this.#look, this.#options.timeouts.idle)
-    } else {
-      const error = new DeadlineError(`waited too long for ${this.#phase}`)
-      const controller = this.#controller
-      this.onResponseError(undefined as never, error)
-      controller?.abort(error)
-    }
+  /** Watched: the deadline has passed. */
+  expired(now: number): void {
+    this.#waitForBody(now)
+    // A client that takes nothing is slow itself, and its own time-outs watch over it.
+    if (this.#paused) this.#moved()
+    if (this.deadline > now) return
+    const error = new DeadlineError(`waited too long for ${this.#phase}`)
+    const controller = this.#controller
+    this.onResponseError(undefined as never, error)
+    controller?.abort(error)
   }
 }

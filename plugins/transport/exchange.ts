@@ -11,25 +11,20 @@ import type {
   Target,
 } from '../upstreams/contract.ts'
 import type { AnswerStream } from './answer.ts'
-import { Attempt, type AttemptOptions, type AttemptOwner } from './attempt.ts'
+import { Attempt } from './attempt.ts'
+import type { AttemptOptions, AttemptOwner } from './attempt-owner.ts'
 import { ForwardedBody } from './body.ts'
 import { BodyTooLargeError, bodyTooLarge, failureError, refusalError } from './errors.ts'
-import { type ClientFacts, MEDIA_TYPE, requestHeaders, responseHeaders } from './headers.ts'
+import { type ClientFacts, requestHeaders, responseHeaders } from './headers.ts'
+import { forgetAnswer, sendAnswer } from './reply.ts'
+import { type Callback, EXCHANGE, PLACEHOLDER } from './requester.ts'
 import type { Route } from './route.ts'
 
 type Headers = Record<string, string | string[] | undefined>
-type Callback = (error: Error | null, response?: unknown) => void
-
-/** Where reply-from's copy of the headers carries the exchange. */
-export const EXCHANGE = Symbol('holdfast.exchange')
-/** What reply-from takes for the upstream: the real one is chosen attempt by attempt. */
-const PLACEHOLDER = 'http://upstream.invalid'
 
 const NONE_TRIED: ReadonlySet<Target> = new Set()
 /** RFC 9110, 9.2.2; QUERY by RFC 10008. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'QUERY'])
-
-const asItIs = (payload: unknown): string => payload as string
 
 /** One client request, from its first lease to its last byte. */
 export class HttpExchange implements Exchange, AttemptOwner {
@@ -96,7 +91,7 @@ export class HttpExchange implements Exchange, AttemptOwner {
   run(callback: Callback): void {
     this.#callback = callback
     const { timeoutMs } = this.plan
-    if (timeoutMs) this.#limit = setTimeout(this.#onLimit, timeoutMs)
+    if (timeoutMs) this.#limit = setTimeout(() => this.#timeUp(), timeoutMs)
     if (this.plan.mirror !== undefined && !(this.#source instanceof Readable)) {
       this.#route.mirror(this.plan.mirror, this.#options(this.#source, this.#client.host))
     }
@@ -104,12 +99,7 @@ export class HttpExchange implements Exchange, AttemptOwner {
   }
 
   answer(body: unknown): void {
-    const reply = this.#reply
-    if (body === null) reply.send()
-    else if (body instanceof Readable) reply.send(body)
-    else if (MEDIA_TYPE.test(String(reply.getHeader('content-type')))) reply.serializer(asItIs).send(body)
-    // Fastify would invent a content type where there is none or none that it can read; for a stream it does not.
-    else reply.send(Readable.from([typeof body === 'string' ? Buffer.from(body, 'latin1') : body]))
+    sendAnswer(this.#reply, body as Parameters<typeof sendAnswer>[1])
   }
 
   headed(attempt: Attempt): 'keep' | 'discard' {
@@ -150,14 +140,8 @@ export class HttpExchange implements Exchange, AttemptOwner {
     this.#refuse(failureError(outcome.kind === 'failed' ? outcome.reason : 'reset', error))
   }
 
-  /** If nothing has been sent, an error will be: nothing of the answer that broke may stay with it. */
   broke(): void {
-    const reply = this.#reply
-    if (reply.raw.headersSent) return
-    for (const name of Object.keys(reply.getHeaders())) {
-      reply.removeHeader(name)
-      reply.raw.removeHeader(name)
-    }
+    forgetAnswer(this.#reply)
   }
 
   #options(body: AttemptOptions['body'], targetHost: string): AttemptOptions {
@@ -170,6 +154,7 @@ export class HttpExchange implements Exchange, AttemptOwner {
       headers: requestHeaders(this.#headers, this.#client, host, config.forwarded, this.plan.editRequest),
       body,
       timeouts: config.timeouts,
+      deadlines: this.#route.deadlines,
       gather: config.gatherResponse,
     }
   }
@@ -202,7 +187,8 @@ export class HttpExchange implements Exchange, AttemptOwner {
 
   #retry(attempt: Attempt, delayMs: number): void {
     this.#placing = { ...this.#placing, tried: new Set(this.#placing.tried).add(attempt.lease.target) }
-    this.#pause = setTimeout(() => {
+    const again = (): void => {
+      if (this.#closed) return
       try {
         const lease = this.#route.upstream.lease(this.#placing)
         if (typeof lease === 'string') {
@@ -215,7 +201,9 @@ export class HttpExchange implements Exchange, AttemptOwner {
         // A policy threw: that is one request's misfortune, not the process's.
         this.#refuse(error as Error)
       }
-    }, delayMs)
+    }
+    if (delayMs === 0) setImmediate(again)
+    else this.#pause = setTimeout(again, delayMs)
   }
 
   #commit(attempt: Attempt, body: Buffer | string | AnswerStream | null): void {
@@ -233,7 +221,7 @@ export class HttpExchange implements Exchange, AttemptOwner {
     this.#reply.send(error)
   }
 
-  readonly #onLimit = (): void => {
+  #timeUp(): void {
     clearTimeout(this.#pause)
     const attempt = this.#attempt
     if (attempt !== undefined) {

@@ -4,11 +4,13 @@ import { STOPPING } from '../config/listener.ts'
 import type { Exchange, ExchangePlan, Target } from '../upstreams/contract.ts'
 import { gatherBody } from './body.ts'
 import { clientReader } from './client.ts'
+import { Deadlines } from './deadlines.ts'
 import { bodyTooLarge } from './errors.ts'
-import { EXCHANGE, HttpExchange } from './exchange.ts'
+import { HttpExchange } from './exchange.ts'
 import { hasBody } from './headers.ts'
 import { sendMirrored } from './mirror.ts'
 import { openPool, type TargetPool } from './pools.ts'
+import { requester } from './requester.ts'
 import type { Route } from './route.ts'
 import { Tunnel, type UpgradeSocket } from './tunnel.ts'
 
@@ -59,12 +61,14 @@ export default fp(
       pools.delete(target)
     })
 
+    const deadlines = new Deadlines()
     const routes = new Map<string, Route>()
     for (const [name, config] of Object.entries(upstreams)) {
       routes.set(name, {
         upstream: app.upstreams.upstream(name),
         config,
         bodyLimit: server.bodyLimit,
+        deadlines,
         failover: () => app.upstreams.failover,
         pool: poolOf,
         mirror: (to, options) =>
@@ -72,14 +76,7 @@ export default fp(
       })
     }
 
-    await app.register(replyFrom, {
-      // An object with `request` is taken for an undici instance: here the exchange runs.
-      undici: {
-        request: (options: { headers: Headers & { [EXCHANGE]?: HttpExchange } }, callback: never) =>
-          options.headers[EXCHANGE]?.run(callback),
-      } as never,
-      disableRequestLogging: true,
-    })
+    await app.register(replyFrom, { undici: requester as never, disableRequestLogging: true })
 
     app.decorateRequest('exchange', null)
     app.decorate('openExchange', (request, reply, plan, then) => {

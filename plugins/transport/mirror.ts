@@ -1,5 +1,6 @@
 import type { Lease, LeaseRefusal, Upstream } from '../upstreams/contract.ts'
-import { Attempt, type AttemptOptions, type AttemptOwner } from './attempt.ts'
+import { Attempt } from './attempt.ts'
+import type { AttemptOptions, AttemptOwner } from './attempt-owner.ts'
 import type { TargetPool } from './pools.ts'
 
 const NONE_TRIED: ReadonlySet<never> = new Set()

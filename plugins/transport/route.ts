@@ -1,6 +1,7 @@
 import type { UpstreamConfig } from '../config/define.ts'
 import type { FailoverPolicy, Target, Upstream } from '../upstreams/contract.ts'
-import type { AttemptOptions } from './attempt.ts'
+import type { AttemptOptions } from './attempt-owner.ts'
+import type { Deadlines } from './deadlines.ts'
 import type { TargetPool } from './pools.ts'
 
 /** What an exchange needs of its upstream and of the gateway around it. */
@@ -9,6 +10,7 @@ export interface Route {
   readonly config: UpstreamConfig
   /** Bytes; `server.bodyLimit`. */
   readonly bodyLimit: number
+  readonly deadlines: Deadlines
   failover(): FailoverPolicy | undefined
   pool(target: Target): TargetPool
   /** Sends a copy to another upstream and forgets it. */

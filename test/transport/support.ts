@@ -114,6 +114,22 @@ export async function eventually(holds: () => boolean, what: string, withinMs = 
   }
 }
 
+/** Waits until a count has not grown for a while, and returns it. */
+export async function settledCount(count: () => number): Promise<number> {
+  let before = -1
+  let since = performance.now()
+  await eventually(
+    () => {
+      if (count() !== before) since = performance.now()
+      before = count()
+      return before > 0 && performance.now() - since > 150
+    },
+    'a count at rest',
+    10_000,
+  )
+  return before
+}
+
 /** Attempts under way, over all upstreams. */
 export function inflight({ app }: Pick<Gateway, 'app'>): number {
   let count = 0

@@ -1,0 +1,45 @@
+import type { Readable } from 'node:stream'
+import type { Outcome } from '../upstreams/contract.ts'
+import type { AnswerStream } from './answer.ts'
+import type { Attempt } from './attempt.ts'
+import type { Deadlines } from './deadlines.ts'
+
+/** Deadlines of an attempt in milliseconds; 0 is none. */
+export interface AttemptTimeouts {
+  readonly connect: number
+  readonly response: number
+  readonly idle: number
+}
+
+export interface AttemptOptions {
+  readonly method: string
+  readonly path: string
+  readonly headers: string[]
+  readonly body: Buffer | Readable | null
+  readonly timeouts: AttemptTimeouts
+  readonly deadlines: Deadlines
+  /** Answers up to this many bytes are gathered. */
+  readonly gather: number
+}
+
+/** undici's, with the option that its types leave out. */
+export interface DispatchOptions {
+  origin: string
+  path: string
+  method: string
+  headers: string[]
+  body: Buffer | Readable | null
+  servername: string | undefined
+  reset?: boolean
+}
+
+/** Whom an attempt reports to. Each attempt ends in exactly one of `whole`, `streams` or `failed`, or in silence once discarded or abandoned. */
+export interface AttemptOwner {
+  /** The response head is here: is it wanted? */
+  headed(attempt: Attempt): 'keep' | 'discard'
+  whole(attempt: Attempt, body: Buffer | string | null): void
+  streams(attempt: Attempt, body: AnswerStream): void
+  failed(attempt: Attempt, error: unknown, outcome: Outcome): void
+  /** What was streaming has failed, and its stream is about to. */
+  broke(): void
+}
