@@ -57,7 +57,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     const options: DispatchOptions = { origin, path, method, headers, body, servername }
     // Left alone, undici closes the connection after a HEAD.
     if (method === 'HEAD') options.reset = false
-    pool.dispatch(options as Dispatcher.DispatchOptions, this)
+    pool.dispatch(options, this)
   }
 
   /** Ends it, by default without a verdict on the target: the client left, or the answer is not wanted any more. */

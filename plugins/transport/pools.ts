@@ -1,9 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
+import net, { isIP } from 'node:net'
+import tls from 'node:tls'
 import { buildConnector, Pool } from 'undici'
 import type { UpstreamConfig } from '../config/define.ts'
 import type { Target } from '../upstreams/contract.ts'
 import { unixSocket } from '../upstreams/origin.ts'
+import type { Attempt } from './attempt.ts'
+import type { DispatchOptions } from './attempt-owner.ts'
+import { H1Pool } from './h1/pool.ts'
 
 type TlsConfig = NonNullable<UpstreamConfig['tls']>
 
@@ -26,9 +30,16 @@ export function tlsOptions(tls: TlsConfig | undefined) {
   }
 }
 
+/** What the transport needs of a pool: of ours for HTTP/1.1, or of undici's for HTTP/2. */
+export interface Connections {
+  dispatch(options: DispatchOptions, handler: Attempt): void
+  close(): Promise<void>
+  destroy(): Promise<void>
+}
+
 /** The connections to one target, and what every dispatch to it has in common. */
 export interface TargetPool {
-  readonly pool: Pool
+  readonly pool: Connections
   readonly origin: string
   /** Host header when the target is to see its own. */
   readonly host: string
@@ -37,7 +48,16 @@ export interface TargetPool {
 }
 
 export function isAddress(host: string | undefined): boolean {
-  return host !== undefined && isIP(host.replace(/^\[|\]$/g, '')) !== 0
+  return host !== undefined && isIP(withoutBrackets(host)) !== 0
+}
+
+function withoutBrackets(host: string): string {
+  return host.replace(/^\[|\]$/g, '')
+}
+
+/** Our own timer is exact; this one is only there so that a socket it gave up on is closed at last. */
+function connectTimeout({ timeouts }: UpstreamConfig): number {
+  return timeouts.connect === 0 ? 0 : timeouts.connect + 1000
 }
 
 /** An address cannot be asked for by SNI, and node:tls refuses to; the certificate is verified against it all the same. */
@@ -45,24 +65,23 @@ function nameless(connect: buildConnector.connector): buildConnector.connector {
   return ({ servername: _, ...options }, callback) => connect(options, callback)
 }
 
-export function openPool(target: Target, config: UpstreamConfig): TargetPool {
-  const socketPath = unixSocket(target.origin)
-  const url = new URL(socketPath === undefined ? target.origin : 'http://localhost')
-  const secure = url.protocol === 'https:'
-  const servername = secure ? (config.tls?.serverName ?? url.hostname) : undefined
-  const allowH2 = config.http2 && secure
+function http2Pool(
+  url: URL,
+  socketPath: string | undefined,
+  servername: string | undefined,
+  config: UpstreamConfig,
+): Connections {
+  const secure = servername !== undefined
   const connect = {
     ...(secure ? tlsOptions(config.tls) : {}),
     ...(socketPath === undefined ? {} : { socketPath }),
-    // Our own timer is exact; undici's is only there so that a socket it gave up on is closed at last.
-    timeout: config.timeouts.connect === 0 ? 0 : config.timeouts.connect + 1000,
+    timeout: connectTimeout(config),
   }
   const pool = new Pool(url.origin, {
     connections: config.limits.connections,
-    connect: isAddress(servername) ? nameless(buildConnector({ ...connect, allowH2 })) : connect,
-    allowH2,
-    ...(config.http2 && !secure ? { useH2c: true } : {}),
-    ...(config.http2 ? {} : { pipelining: 1 }),
+    connect: isAddress(servername) ? nameless(buildConnector({ ...connect, allowH2: secure })) : connect,
+    allowH2: secure,
+    ...(secure ? {} : { useH2c: true }),
     // Deadlines are ours: undici's timers are up to half a second off.
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -71,10 +90,54 @@ export function openPool(target: Target, config: UpstreamConfig): TargetPool {
   })
   // What goes wrong with a connection is told to the request on it; there is nothing to add here.
   pool.on('connectionError', () => {})
-  return {
-    pool,
-    origin: url.origin,
-    host: url.host,
-    servername,
+  return pool as unknown as Connections
+}
+
+/** Begins connections to a target, with or without TLS. */
+function connector(
+  url: URL,
+  socketPath: string | undefined,
+  servername: string | undefined,
+  config: UpstreamConfig,
+) {
+  const host = withoutBrackets(url.hostname)
+  const port = Number(url.port) || (servername === undefined ? 80 : 443)
+  const to = socketPath === undefined ? { host, port } : { path: socketPath }
+  if (servername === undefined) return (onread: net.OnReadOpts) => net.connect({ ...to, onread })
+  const { ca, cert, key, rejectUnauthorized } = tlsOptions(config.tls)
+  // Made once: to read the authorities for every connection would cost more than the handshake.
+  const secureContext = tls.createSecureContext({ ca, cert, key })
+  let session: Buffer | undefined
+  return () => {
+    const socket = tls.connect({
+      ...to,
+      secureContext,
+      rejectUnauthorized,
+      ALPNProtocols: ['http/1.1'],
+      ...(isAddress(servername) ? {} : { servername }),
+      ...(session === undefined ? {} : { session }),
+    })
+    socket.on('session', (resumable) => {
+      session = resumable
+    })
+    return socket
   }
+}
+
+export function openPool(target: Target, config: UpstreamConfig): TargetPool {
+  const socketPath = unixSocket(target.origin)
+  const url = new URL(socketPath === undefined ? target.origin : 'http://localhost')
+  const secure = url.protocol === 'https:'
+  const servername = secure ? (config.tls?.serverName ?? url.hostname) : undefined
+  const pool = config.http2
+    ? http2Pool(url, socketPath, servername, config)
+    : new H1Pool({
+        connect: connector(url, socketPath, servername, config),
+        secure,
+        connections: config.limits.connections,
+        keepAliveTimeout: config.timeouts.keepAlive,
+        maxHeaderSize: config.responseHeaderLimit,
+        connectTimeout: connectTimeout(config),
+      })
+  return { pool, origin: url.origin, host: url.host, servername }
 }

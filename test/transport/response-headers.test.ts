@@ -112,7 +112,7 @@ for (const [how, gather] of [
 
 test('headers named like properties of an object do no harm', async () => {
   const { head, body } = await through(
-    'HTTP/1.1 200 OK\n__proto__: 1\nconstructor: 2\ntoString: 3\nX-End: 4\nContent-Length: 2',
+    'HTTP/1.1 200 OK\nconstructor: 2\ntoString: 3\nX-End: 4\nContent-Length: 2',
     'ok',
   )
   assert.match(head, /^HTTP\/1\.1 200 /)
@@ -120,6 +120,12 @@ test('headers named like properties of an object do no harm', async () => {
   assert.match(head, /^tostring: 3$/im)
   assert.match(head, /^x-end: 4$/im)
   assert.equal(body, 'ok')
+})
+
+test('a header named __proto__ is no answer: nobody sends it in good faith', async () => {
+  const { head, body } = await through('HTTP/1.1 200 OK\n__proto__: 1\nContent-Length: 2', 'ok')
+  assert.match(head, /^HTTP\/1\.1 502 /)
+  assert.equal(JSON.parse(body).code, 'GTW_UPSTREAM_PROTOCOL')
 })
 
 for (const status of [600, 999]) {
