@@ -7,6 +7,7 @@ import { clientErrorResponse, refuseConnect } from './client-error.ts'
 import { closeGently } from './close.ts'
 import type { GatewayConfig } from './define.ts'
 import { GatewayHttp2Response } from './http2-response.ts'
+import { limitRequests } from './request-count.ts'
 
 export type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void
 
@@ -103,6 +104,7 @@ function create(
     const h2 = http2.createServer(http2Options, handler as never)
     h2.setTimeout(server.idleTimeout)
     h2.on('connect', refuseConnect)
+    if (server.requestsPerConnection > 0) limitRequests(h2, server.requestsPerConnection)
     bothInPlain(listener, h2, server.headersTimeout)
   }
   return listener
@@ -122,6 +124,7 @@ export function createServer(
   const listener = create(handler, server, tls, withHttp2)
   listener.setTimeout(server.idleTimeout)
   listener.maxRequestsPerSocket = server.requestsPerConnection
+  if (server.requestsPerConnection > 0) limitRequests(listener, server.requestsPerConnection)
   listener.on('connect', refuseConnect)
   if (main !== undefined) {
     shareUpgrades(listener, main)

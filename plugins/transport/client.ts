@@ -27,9 +27,11 @@ function plain(address: string): string {
 }
 
 /** Reads off a request who sent it. What does not change is kept with the connection. */
-export function clientReader(trustProxy: readonly string[]): (raw: IncomingMessage) => ClientFacts {
+export function clientReader(
+  trustProxy: readonly string[],
+): (raw: IncomingMessage, requestId: string) => ClientFacts {
   const trusts = addressList(trustProxy)
-  return (raw) => {
+  return (raw, requestId) => {
     const socket = raw.socket as IncomingMessage['socket'] & { [PEER]?: Peer; encrypted?: boolean }
     let peer = socket[PEER]
     if (peer === undefined) {
@@ -44,6 +46,7 @@ export function clientReader(trustProxy: readonly string[]): (raw: IncomingMessa
       protocol: socket.encrypted === true ? 'https' : 'http',
       host: raw.headers.host ?? (raw.headers[':authority'] as string | undefined) ?? '',
       httpVersion: raw.httpVersion,
+      requestId,
     }
   }
 }

@@ -28,6 +28,7 @@ const REPLACED_HEADERS = new Set([
   'x-forwarded-prefix',
   'x-forwarded-server',
   'x-real-ip',
+  'x-request-id',
 ])
 const NOT_FORWARDED = new Set([...CONNECTION_HEADERS, ...REPLACED_HEADERS])
 
@@ -43,6 +44,8 @@ export interface ClientFacts {
   readonly protocol: 'http' | 'https'
   readonly host: string
   readonly httpVersion: string
+  /** The id that the request has with us: the client's own if it is fit to be one. */
+  readonly requestId: string
 }
 
 export type ForwardedForm = 'x-forwarded' | 'rfc7239' | 'both' | 'none'
@@ -98,6 +101,7 @@ export function requestHeaders(
     const asked = client.host === '' ? '' : `host=${quoted(client.host)};`
     list.push('forwarded', appended(before, `for=${node(peer)};${asked}proto=${protocol}`))
   }
+  list.push('x-request-id', client.requestId)
   list.push('via', appended(one(headers.via), `${client.httpVersion} holdfast`))
   return edit === undefined ? list : edited(list, edit)
 }

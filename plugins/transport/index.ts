@@ -12,7 +12,8 @@ import { sendMirrored } from './mirror.ts'
 import { openPool, type TargetPool } from './pools.ts'
 import { requester } from './requester.ts'
 import type { Route } from './route.ts'
-import { Tunnel, type UpgradeSocket } from './tunnel.ts'
+import { Tunnel } from './tunnel.ts'
+import type { UpgradeSocket } from './tunnel-facts.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -85,7 +86,7 @@ export default fp(
       const open = (body: Buffer | typeof raw | null): void => {
         // Its `close` has been and is not told again.
         if (reply.raw.destroyed) return
-        request.exchange = new HttpExchange(route, plan, request, reply, clientOf(raw), body)
+        request.exchange = new HttpExchange(route, plan, request, reply, clientOf(raw, request.id), body)
         then()
       }
       if (!hasBody(raw)) return open(null)
@@ -109,8 +110,8 @@ export default fp(
     }
     app.decorate('openTunnel', (request, reply, plan, upgrade, editResponse) => {
       const route = routes.get(plan.upstream) as Route
-      const client = clientOf(request.raw)
-      const tunnel = new Tunnel(route, plan, request, reply, client, upgrade, editResponse, joined)
+      const client = clientOf(request.raw, request.id)
+      const tunnel = new Tunnel({ route, plan, request, reply, client, upgrade, editResponse, joined })
       request.exchange = tunnel
       tunnel.open()
     })

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type {
   AttemptRecord,
   Exchange,
@@ -12,20 +11,9 @@ import type {
 } from '../upstreams/contract.ts'
 import { failureError, refusalError } from './errors.ts'
 import { type Handshake, handshakeHeaders, handshakeOutcome, sendHandshake } from './handshake.ts'
-import { type ClientFacts, requestHeaders, responseHeaders } from './headers.ts'
+import { requestHeaders, responseHeaders } from './headers.ts'
 import { join } from './join.ts'
-import type { Route } from './route.ts'
-
-type Headers = Record<string, string | string[] | undefined>
-
-/** The client's side of an upgrade, as the server's `upgrade` event gives it. */
-export interface UpgradeSocket {
-  readonly socket: Duplex
-  /** What the client has sent behind its request already. */
-  readonly head: Buffer
-  /** What it wants to speak from then on. */
-  readonly protocol: string
-}
+import type { TunnelFacts } from './tunnel-facts.ts'
 
 const NONE_TRIED: ReadonlySet<Target> = new Set()
 
@@ -46,41 +34,19 @@ export class Tunnel implements Exchange {
   readonly outgoing = noHttp
   readonly incoming = noHttp
   readonly answer = noHttp
-  readonly #route: Route
-  readonly #request: FastifyRequest
-  readonly #reply: FastifyReply
-  readonly #client: ClientFacts
-  readonly #upgrade: UpgradeSocket
-  readonly #editResponse: ((headers: Headers) => void) | undefined
-  readonly #joined: (end: () => void) => () => void
+  readonly #facts: TunnelFacts
   readonly #startedAt = performance.now()
   #handshake: Handshake | undefined
   #pause: NodeJS.Timeout | undefined
   #left = false
 
-  /** @param joined told of the open tunnel and how to end it; returns what to call once it is closed */
-  constructor(
-    route: Route,
-    plan: ExchangePlan,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    client: ClientFacts,
-    upgrade: UpgradeSocket,
-    editResponse: ((headers: Headers) => void) | undefined,
-    joined: (end: () => void) => () => void,
-  ) {
-    this.#route = route
-    this.plan = plan
-    this.#request = request
-    this.#reply = reply
-    this.#client = client
-    this.#upgrade = upgrade
-    this.#editResponse = editResponse
-    this.#joined = joined
+  constructor(facts: TunnelFacts) {
+    this.#facts = facts
+    this.plan = facts.plan
   }
 
   open(): void {
-    const { socket } = this.#upgrade
+    const { socket } = this.#facts.upgrade
     socket.once('close', this.#onLeft)
     // Nobody reads the socket yet, so that its end would go unnoticed: a look is enough, and takes nothing.
     socket.on('readable', this.#look).once('end', this.#onLeft)
@@ -88,25 +54,25 @@ export class Tunnel implements Exchange {
   }
 
   readonly #look = (): void => {
-    if (this.#upgrade.socket.readableLength === 0) this.#upgrade.socket.read(0)
+    if (this.#facts.upgrade.socket.readableLength === 0) this.#facts.upgrade.socket.read(0)
   }
 
   readonly #onLeft = (): void => {
     this.#left = true
     clearTimeout(this.#pause)
     this.#handshake?.destroy()
-    this.#upgrade.socket.destroy()
+    this.#facts.upgrade.socket.destroy()
   }
 
   #stay(): void {
-    this.#upgrade.socket.off('close', this.#onLeft).off('readable', this.#look).off('end', this.#onLeft)
+    this.#facts.upgrade.socket.off('close', this.#onLeft).off('readable', this.#look).off('end', this.#onLeft)
   }
 
   #try(placing: LeaseRequest): void {
-    const lease = this.#route.upstream.lease(placing)
+    const lease = this.#facts.route.upstream.lease(placing)
     if (typeof lease === 'string') {
       this.#stay()
-      this.#reply.send(refusalError(lease))
+      this.#facts.reply.send(refusalError(lease))
       return
     }
     const record: AttemptRecord = { target: lease.target, outcome: undefined, decision: undefined }
@@ -124,14 +90,15 @@ export class Tunnel implements Exchange {
       settle({ kind: 'answered', status, latencyMs: performance.now() - startedAt })
     }
     let over = false
-    const { config } = this.#route
-    const host = config.host === 'preserve' ? this.#client.host : this.#route.pool(lease.target).host
-    const { headers, method } = this.#request
-    const request = sendHandshake(lease, this.#route, {
+    const { config } = this.#facts.route
+    const host =
+      config.host === 'preserve' ? this.#facts.client.host : this.#facts.route.pool(lease.target).host
+    const { headers, method } = this.#facts.request
+    const request = sendHandshake(lease, this.#facts.route, {
       method,
       path: this.plan.path,
-      headers: requestHeaders(headers, this.#client, host, config.forwarded, this.plan.editRequest),
-      protocol: this.#upgrade.protocol,
+      headers: requestHeaders(headers, this.#facts.client, host, config.forwarded, this.plan.editRequest),
+      protocol: this.#facts.upgrade.protocol,
     })
     this.#handshake = request
     request.on('upgrade', (response, socket, rest) => {
@@ -157,12 +124,12 @@ export class Tunnel implements Exchange {
 
   #failed(record: AttemptRecord, placing: LeaseRequest, outcome: Outcome, error: Error): void {
     // A handshake without a body changes nothing at the target: it may be tried elsewhere.
-    const verdict = this.#route.failover()?.decide(
+    const verdict = this.#facts.route.failover()?.decide(
       {
         upstream: this.plan.upstream,
         target: record.target,
         number: this.attempts.length,
-        method: this.#request.method,
+        method: this.#facts.request.method,
         repeatable: true,
         replayable: true,
         elapsedMs: performance.now() - this.#startedAt,
@@ -177,26 +144,26 @@ export class Tunnel implements Exchange {
     }
     record.decision = 'give-up'
     this.#stay()
-    this.#reply.send(failureError(outcome.kind === 'failed' ? outcome.reason : 'reset', error))
+    this.#facts.reply.send(failureError(outcome.kind === 'failed' ? outcome.reason : 'reset', error))
   }
 
   #refused(lease: Lease, response: IncomingMessage): void {
     const headers = responseHeaders(response.headers)
-    this.#editResponse?.(headers)
+    this.#facts.editResponse?.(headers)
     response.once('close', () => lease.release())
-    this.#reply.raw.once('close', () => response.destroy())
-    this.#reply
+    this.#facts.reply.raw.once('close', () => response.destroy())
+    this.#facts.reply
       .code(response.statusCode ?? 502)
       .headers(headers as Record<string, string>)
       .send(response)
   }
 
   #join(lease: Lease, response: IncomingMessage, target: Duplex, rest: Buffer): void {
-    const { socket, head } = this.#upgrade
-    const { raw } = this.#reply.hijack()
+    const { socket, head } = this.#facts.upgrade
+    const { raw } = this.#facts.reply.hijack()
     const headers = handshakeHeaders(response)
     // What plugins of ours say (a request id, say) goes along, unless the target says it too.
-    const own = Object.entries(this.#reply.getHeaders()).filter(
+    const own = Object.entries(this.#facts.reply.getHeaders()).filter(
       ([name]) => response.headers[name] === undefined && name !== 'connection',
     )
     for (const [name, value] of own) headers.push(name, String(value))
@@ -210,6 +177,6 @@ export class Tunnel implements Exchange {
       left()
       lease.release()
     })
-    left = this.#joined(end)
+    left = this.#facts.joined(end)
   }
 }

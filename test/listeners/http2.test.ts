@@ -122,7 +122,7 @@ for (const secure of [true, false]) {
     })
     t.after(() => target.close())
     const { client, app } = await both(t, target.origin, secure)
-    const body = Buffer.alloc(3 * 1024 * 1024, 5)
+    const body = Buffer.alloc(1024 * 1024, 5)
     const answers = await Promise.all(
       [1, 2, 3, 4, 5, 6].map(() => ask(client, { ':path': '/', ':method': 'POST' }, body)),
     )
@@ -232,6 +232,17 @@ for (const secure of [true, false]) {
     answer.resolve()
     assert.equal(String((await waiting).body), 'finished')
     await closing
+  })
+}
+
+for (const secure of [true, false]) {
+  test(`${secure ? 'TLS' : 'plain'}: a session ends once it has served its number of requests`, async (t) => {
+    const target = await startTarget(t)
+    const { client } = await both(t, target.origin, secure, { server: { requestsPerConnection: 2 } })
+    const closed = once(client, 'close')
+    assert.equal((await ask(client, { ':path': '/' })).status, 200)
+    assert.equal((await ask(client, { ':path': '/' })).status, 200)
+    await closed
   })
 }
 

@@ -332,6 +332,16 @@ test('a dead target is a 502, a silent one a 504', async (t) => {
   assert.equal(inflight(silent.app), 0)
 })
 
+test('a handshake that fails at one target is tried at another', async (t) => {
+  const target = await wsTarget(t)
+  const { app, ws } = await gateway(t, [await deadOrigin(), target.origin], {
+    upstream: { failover: { retries: 1, maxBackoff: 1 } },
+  })
+  for (let i = 0; i < 4; i++) (await opened(ws)).terminate()
+  assert.equal(target.requests.length, 4)
+  await until(() => inflight(app) === 0, 'nothing in flight')
+})
+
 for (const how of ['end', 'resetAndDestroy'] as const) {
   test(`a client that leaves in the handshake by ${how} is noticed`, async (t) => {
     const reached = Promise.withResolvers<void>()
