@@ -119,7 +119,7 @@ describe('faults', () => {
         gateway = await gatewayTo(t, target.origin, {
           upstream: {
             failover: { retries: 0 },
-            timeouts: { connect: 120, response: 120, idle: 120 },
+            timeouts: { connect: 150, response: 150, idle: 150 },
           },
           others: { good: { targets: [{ origin: good.origin }] } },
           routes: [{ path: '/good', upstream: 'good' }],

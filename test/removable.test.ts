@@ -47,7 +47,7 @@ async function serve(t: Parameters<typeof startTarget>[0], without: readonly str
   return { target, gateway }
 }
 
-const LIMIT = { timeout: 60_000, concurrency: 4 }
+const LIMIT = { timeout: 180_000, concurrency: 4 }
 
 describe('a concern that is deleted', LIMIT, () => {
   for (const concern of concerns) {

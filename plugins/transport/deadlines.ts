@@ -16,10 +16,14 @@ export interface Watched {
 export class Deadlines {
   readonly #watched = new Set<Watched>()
   #timer: NodeJS.Timeout | undefined
+  #lookedAt = 0
+  #waited = false
 
   watch(one: Watched): void {
     this.#watched.add(one)
-    this.#timer ??= setInterval(this.#look, PRECISION_MS)
+    if (this.#timer !== undefined) return
+    this.#lookedAt = performance.now()
+    this.#timer = setInterval(this.#look, PRECISION_MS)
   }
 
   unwatch(one: Watched): void {
@@ -34,6 +38,10 @@ export class Deadlines {
       return
     }
     const now = performance.now()
+    // Timers run before sockets are read. If the process stood still, answers may be waiting: they go first, once.
+    this.#waited = !this.#waited && now - this.#lookedAt > 3 * PRECISION_MS
+    this.#lookedAt = now
+    if (this.#waited) return
     for (const one of this.#watched) if (one.deadline <= now) one.expired(now)
   }
 }

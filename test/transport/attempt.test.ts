@@ -4,7 +4,6 @@ import { test } from 'node:test'
 import type { AnswerStream } from '../../plugins/transport/answer.ts'
 import { Attempt } from '../../plugins/transport/attempt.ts'
 import type { AttemptOwner } from '../../plugins/transport/attempt-owner.ts'
-import { Deadlines } from '../../plugins/transport/deadlines.ts'
 import type { Outcome } from '../../plugins/upstreams/contract.ts'
 
 const IDLE = 150
@@ -25,7 +24,8 @@ function streaming(): { attempt: Attempt; stream: AnswerStream; outcomes: Outcom
     headers: [],
     body: null,
     timeouts: { connect: 0, response: 0, idle: IDLE },
-    deadlines: new Deadlines(),
+    // No timer: the tests say themselves when a deadline is looked at.
+    deadlines: { watch() {}, unwatch() {} } as never,
     gather: 0,
   })
   attempt.send({ pool: { dispatch() {} } } as never)
@@ -36,22 +36,30 @@ function streaming(): { attempt: Attempt; stream: AnswerStream; outcomes: Outcom
   return { attempt, stream: streams[0] as AnswerStream, outcomes }
 }
 
-const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+test('a client that takes nothing is not the target’s failure', () => {
+  const { attempt, outcomes } = streaming()
+  const before = attempt.deadline
+  attempt.expired(before)
+  assert.ok(attempt.deadline > before)
+  assert.deepEqual(outcomes, [])
+})
 
 test('a target has the whole idle deadline once a slow client has made room', async () => {
   const { attempt, stream, outcomes } = streaming()
-  await wait(IDLE * 2.7)
+  // As long as there is no room, time goes by.
+  while (performance.now() < attempt.deadline - IDLE + 20)
+    await new Promise((resolve) => setImmediate(resolve))
+  const resumedAt = performance.now()
   stream.read()
-  const resumed = performance.now()
-  await wait(IDLE * 0.8)
-  if (performance.now() - resumed < IDLE) assert.deepEqual(outcomes, [])
-  attempt.onResponseEnd()
-  assert.equal(outcomes[0]?.kind, 'answered')
+  assert.ok(attempt.deadline >= resumedAt + IDLE)
+  attempt.expired(resumedAt + IDLE - 1)
+  assert.deepEqual(outcomes, [])
 })
 
 test('a target that then sends nothing is cut', async () => {
-  const { stream, outcomes } = streaming()
+  const { attempt, stream, outcomes } = streaming()
   stream.read()
+  attempt.expired(attempt.deadline + 1)
   const [error] = await once(stream, 'error')
   assert.equal(error.statusCode, 504)
   assert.equal(outcomes[0]?.kind, 'failed')

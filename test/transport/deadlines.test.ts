@@ -167,6 +167,20 @@ test('after a whole upload the response deadline counts from its end', async (t)
   isTimeout(await timed(gateway, 150, { method: 'POST', body: Buffer.alloc(200_000) }))
 })
 
+test('a gateway that stood still reads what has come before it calls anyone late', async (t) => {
+  const target = await startFaulty(t, ({ socket, head }) => {
+    socket.write(wire('HTTP/1.1 200 OK\nContent-Length: 2', 'ok'))
+    if (head.startsWith('GET /warm ')) return
+    const end = performance.now() + 400
+    while (performance.now() < end);
+  })
+  const gateway = await gatewayTo(t, target.origin, {
+    upstream: { failover: { retries: 0 }, timeouts: { response: 200 } },
+  })
+  await ask(gateway.port, { url: '/warm' })
+  assert.equal((await ask(gateway.port)).status, 200)
+})
+
 test('a client that pauses longer than the idle deadline does not cut its answer', async (t) => {
   const size = 16 * 1024 * 1024
   const target = await startFaulty(t, ({ socket }) => {

@@ -88,14 +88,23 @@ export function rawClient(t: Pick<TestContext, 'after'>, port: number) {
     closed: new Promise<void>((resolve) => socket.on('close', () => resolve())),
     until: (text: string): Promise<void> =>
       new Promise((resolve, reject) => {
+        const end = (): void => {
+          socket.off('data', look).off('close', gone)
+          clearTimeout(timer)
+        }
         const look = (): void => {
           if (!client.received.includes(text)) return
-          socket.off('data', look)
+          end()
           resolve()
         }
-        socket.on('data', look)
+        const gone = (): void => {
+          end()
+          reject(new Error(`no "${text}" in "${client.received.slice(0, 500)}"`))
+        }
+        const timer = setTimeout(gone, 5000)
+        socket.on('data', look).on('close', gone)
         look()
-        socket.on('close', () => reject(new Error(`closed before "${text}": ${client.received}`)))
+        if (socket.closed) gone()
       }),
   }
   socket.on('data', (chunk) => {
