@@ -32,6 +32,8 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   latencyMs = 0
   /** Watched: of what comes next. */
   deadline = Number.POSITIVE_INFINITY
+  /** Watched. */
+  place = -1
   readonly #owner: AttemptOwner
   readonly #options: AttemptOptions
   readonly #startedAt = performance.now()
