@@ -30,6 +30,7 @@ const REPLACED_HEADERS = new Set([
   'x-real-ip',
   'x-request-id',
 ])
+const PROXY_HEADERS = ['x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-server', 'x-real-ip'] as const
 const NOT_FORWARDED = new Set([...CONNECTION_HEADERS, ...REPLACED_HEADERS])
 
 /** A content type that Fastify can read, and so leaves alone (RFC 9110, 8.3.1). */
@@ -95,6 +96,8 @@ export function requestHeaders(
     list.push('x-forwarded-proto', (trusted && one(headers['x-forwarded-proto'])) || protocol)
     const asked = (trusted && one(headers['x-forwarded-host'])) || client.host
     if (asked !== '') list.push('x-forwarded-host', asked)
+    // What we do not say ourselves is passed on from those who are believed.
+    if (trusted) for (const name of PROXY_HEADERS) push(list, name, headers[name])
   }
   if (form === 'rfc7239' || form === 'both') {
     const before = trusted ? one(headers.forwarded) : undefined

@@ -52,6 +52,8 @@ test('what a trusted proxy says is passed on, and its own address appended', asy
   assert.equal(headers['x-forwarded-for'], '6.6.6.6, 127.0.0.1')
   assert.equal(headers['x-forwarded-proto'], 'https')
   assert.equal(headers['x-forwarded-host'], 'evil.example')
+  for (const name of ['x-real-ip', 'x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-server'])
+    assert.notEqual(headers[name], undefined, name)
 })
 
 test('the form of RFC 7239, alone', async (t) => {
