@@ -43,7 +43,8 @@ export default fp(
     app.addHook('preClose', async () => {
       state = 'draining'
       const { drain } = app.gateway.server
-      if (!listening || drain === 0) return
+      // `npm run dev`: whoever saves a file wants to see the change, and nobody is being drained.
+      if (!listening || drain === 0 || process.env.NODE_ENV === 'development') return
       app.log.info({ drainMs: drain }, 'draining: requests are still taken; a second signal stops at once')
       await sleep(drain)
     })
