@@ -39,13 +39,14 @@ export function restoreRequests(app: FastifyInstance): void {
  * To be called before the first of them is added.
  */
 export function collectLocalRoutes(app: FastifyInstance): LocalRoutes {
-  const fixed = new Set<string>()
+  // By method and then by path: no text is put together for a look-up that every request makes.
+  const fixed = new Map<string, Set<string>>()
   let router: FindMyWay.Instance<FindMyWay.HTTPVersion.V1> | undefined
   app.addHook('onRoute', ({ method, url, constraints }: RouteOptions) => {
     if (url.startsWith(INTERNAL)) return
     for (const one of [method].flat()) {
       if (!/[:*]/.test(url) && constraints === undefined) {
-        fixed.add(`${one} ${url}`)
+        fixed.set(one, (fixed.get(one) ?? new Set()).add(url))
       } else {
         router ??= FindMyWay({ maxParamLength: 1024 })
         if (router.hasRoute(one as 'GET', url, constraints as never)) continue
@@ -55,6 +56,7 @@ export function collectLocalRoutes(app: FastifyInstance): LocalRoutes {
   })
   return {
     has: (method, path, host) =>
-      fixed.has(`${method} ${path}`) || (router?.find(method as 'GET', path, { host }) ?? null) !== null,
+      (fixed.get(method)?.has(path) ?? false) ||
+      (router?.find(method as 'GET', path, { host }) ?? null) !== null,
   }
 }

@@ -36,7 +36,8 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   place = -1
   readonly #owner: AttemptOwner
   readonly #options: AttemptOptions
-  readonly #startedAt = performance.now()
+  /** Monotonic milliseconds. */
+  readonly startedAt = performance.now()
   #state: 'waiting' | 'gathering' | 'streaming' | 'discarding' | 'over' = 'waiting'
   #controller: Dispatcher.DispatchController | undefined
   #chunks: Buffer[] = []
@@ -54,7 +55,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
 
   send({ pool, origin, servername }: TargetPool): void {
     const { method, path, headers, body, timeouts, deadlines } = this.#options
-    this.#allow(timeouts.connect, 'a connection', this.#startedAt)
+    this.#allow(timeouts.connect, 'a connection', this.startedAt)
     deadlines.watch(this)
     const options: DispatchOptions = { origin, path, method, headers, body, servername }
     // Left alone, undici closes the connection after a HEAD.
@@ -90,7 +91,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     this.status = status
     this.headers = headers
     const now = performance.now()
-    this.latencyMs = now - this.#startedAt
+    this.latencyMs = now - this.startedAt
     this.#allow(this.#options.timeouts.idle, 'more of the response', now)
     if (this.#owner.headed(this) === 'discard') {
       this.#state = 'discarding'
@@ -138,7 +139,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#state === 'over') return
     const state = this.#state
-    if (state === 'waiting') this.latencyMs = performance.now() - this.#startedAt
+    if (state === 'waiting') this.latencyMs = performance.now() - this.startedAt
     const outcome = {
       kind: 'failed' as const,
       reason: failureReason(error, this.requestSent),

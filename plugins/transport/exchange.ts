@@ -107,7 +107,7 @@ export class HttpExchange implements Exchange, AttemptOwner {
     const failover = this.#route.failover()
     if (failover === undefined) return 'keep'
     const outcome: Outcome = { kind: 'answered', status: attempt.status, latencyMs: attempt.latencyMs }
-    const verdict = failover.decide(this.#facts(attempt), outcome)
+    const verdict = failover.decide(this.#facts(attempt, attempt.startedAt + attempt.latencyMs), outcome)
     if (!verdict.retry) return 'keep'
     attempt.record.decision = 'retry'
     this.#retry(attempt, verdict.delayMs)
@@ -173,7 +173,7 @@ export class HttpExchange implements Exchange, AttemptOwner {
     return this.#streamed
   }
 
-  #facts(attempt: Attempt): AttemptFacts {
+  #facts(attempt: Attempt, now = performance.now()): AttemptFacts {
     return {
       upstream: this.plan.upstream,
       target: attempt.lease.target,
@@ -181,7 +181,7 @@ export class HttpExchange implements Exchange, AttemptOwner {
       method: this.#method,
       repeatable: this.#placing.repeatable,
       replayable: this.#streamed === undefined || this.#streamed.untouched,
-      elapsedMs: performance.now() - this.#startedAt,
+      elapsedMs: now - this.#startedAt,
     }
   }
 
