@@ -100,7 +100,6 @@ export interface Attempt {
 /** Whether and when another attempt is made. Without one an exchange has a single attempt. */
 export interface FailoverPolicy {
   decide(attempt: Attempt, outcome: Outcome): { retry: false } | { retry: true; delayMs: number }
-  hedgeAfterMs?(attempt: Attempt): number | undefined
 }
 
 /**
