@@ -33,7 +33,8 @@ function reason(error: unknown): string {
   return error instanceof Error ? (error.message.split('\n')[0] as string) : String(error)
 }
 
-function readProblem(value: string): string | undefined {
+/** Why `value` is neither PEM text nor a file that can be read, with the remedy, or undefined if it is one. */
+export function pemProblem(value: string): string | undefined {
   if (value.includes('-----BEGIN')) return undefined
   if (!existsSync(value)) return `no file "${value}"; give PEM text or the path of a PEM file`
   try {
@@ -50,7 +51,7 @@ export function tlsProblems(tls: ListenerTls, path: string): Problem[] {
   const look = (key: keyof ListenerTls, what: string, parse: (text: string) => unknown): void => {
     const value = tls[key]
     if (value === undefined) return
-    const unreadable = readProblem(value)
+    const unreadable = pemProblem(value)
     if (unreadable !== undefined) {
       problems.push({ path: `${path}.${key}`, message: unreadable })
       return

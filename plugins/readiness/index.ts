@@ -17,7 +17,6 @@ const LINGER_MS = 400
 export default fp(
   async (app) => {
     let state: 'starting' | 'up' | 'draining' = 'starting'
-    let wasUsable = false
     let listening = false
 
     const usable = (): boolean => {
@@ -27,10 +26,7 @@ export default fp(
 
     app.decorate('readiness', () => {
       if (state !== 'up') return { ready: false, reason: state } as const
-      wasUsable ||= usable()
-      return wasUsable && usable()
-        ? ({ ready: true } as const)
-        : ({ ready: false, reason: 'no target' } as const)
+      return usable() ? ({ ready: true } as const) : ({ ready: false, reason: 'no target' } as const)
     })
 
     app.addHook('onReady', async () => {

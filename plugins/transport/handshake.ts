@@ -3,7 +3,7 @@ import https from 'node:https'
 import type { Lease, Outcome } from '../upstreams/contract.ts'
 import { unixSocket } from '../upstreams/origin.ts'
 import { DeadlineError, failureReason } from './errors.ts'
-import { isAddress, tlsOptions } from './pools.ts'
+import { isAddress, tlsOptions, withoutBrackets } from './pools.ts'
 import type { Route } from './route.ts'
 
 /** What the target is asked. */
@@ -37,7 +37,7 @@ export function sendHandshake(lease: Lease, { config }: Route, options: Handshak
   const socketPath = unixSocket(lease.target.origin)
   const url = new URL(socketPath === undefined ? lease.target.origin : 'http://localhost')
   const secure = url.protocol === 'https:'
-  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const host = withoutBrackets(url.hostname)
   const { connect, response } = config.timeouts
   const sent = (secure ? https.request : http.request)({
     method: options.method,

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
 import net, { isIP } from 'node:net'
 import tls from 'node:tls'
 import { buildConnector, Pool } from 'undici'
+import { pem } from '../config/certificate.ts'
 import type { UpstreamConfig } from '../config/define.ts'
 import type { Target } from '../upstreams/contract.ts'
 import { unixSocket } from '../upstreams/origin.ts'
@@ -11,21 +11,13 @@ import { H1Pool } from './h1/pool.ts'
 
 type TlsConfig = NonNullable<UpstreamConfig['tls']>
 
-function pem(value: string | undefined): string | undefined {
-  if (value === undefined || value.includes('-----BEGIN') || !existsSync(value)) return value
-  return readFileSync(value, 'utf8')
-}
-
 /** TLS options as node:tls takes them. Verification is on unless the config says that it is not. */
 export function tlsOptions(tls: TlsConfig | undefined) {
-  const ca = pem(tls?.ca)
-  const cert = pem(tls?.cert)
-  const key = pem(tls?.key)
   return {
     rejectUnauthorized: tls?.verify ?? true,
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+    ...(tls?.ca === undefined ? {} : { ca: pem(tls.ca) }),
+    ...(tls?.cert === undefined ? {} : { cert: pem(tls.cert) }),
+    ...(tls?.key === undefined ? {} : { key: pem(tls.key) }),
     ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
   }
 }
@@ -51,7 +43,8 @@ export function isAddress(host: string | undefined): boolean {
   return host !== undefined && isIP(withoutBrackets(host)) !== 0
 }
 
-function withoutBrackets(host: string): string {
+/** An address of version 6 as sockets take it. */
+export function withoutBrackets(host: string): string {
   return host.replace(/^\[|\]$/g, '')
 }
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { pemProblem } from '../config/certificate.ts'
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
 import { duration, flag, object, oneOf, optional, section, size, text, withDefault } from '../config/kit.ts'
@@ -73,12 +73,8 @@ export function check(config: GatewayConfig): readonly Problem[] {
     }
     for (const key of ['ca', 'cert', 'key'] as const) {
       const value = tls[key]
-      if (value !== undefined && !value.includes('-----BEGIN') && !existsSync(value)) {
-        problems.push({
-          path: `${path}.${key}`,
-          message: `no file "${value}"; give PEM text or the path of a PEM file`,
-        })
-      }
+      const message = value === undefined ? undefined : pemProblem(value)
+      if (message !== undefined) problems.push({ path: `${path}.${key}`, message })
     }
     return problems
   })
