@@ -71,8 +71,7 @@ export class Tunnel implements Exchange {
   #try(placing: LeaseRequest): void {
     const lease = this.#facts.route.upstream.lease(placing)
     if (typeof lease === 'string') {
-      this.#stay()
-      this.#facts.reply.send(refusalError(lease))
+      this.#refuse(refusalError(lease))
       return
     }
     const record: AttemptRecord = { target: lease.target, outcome: undefined, decision: undefined }
@@ -139,12 +138,25 @@ export class Tunnel implements Exchange {
     if (verdict?.retry) {
       record.decision = 'retry'
       const tried = new Set(placing.tried).add(record.target)
-      this.#pause = setTimeout(() => this.#try({ ...placing, tried }), verdict.delayMs)
+      this.#pause = setTimeout(() => this.#again({ ...placing, tried }), verdict.delayMs)
       return
     }
     record.decision = 'give-up'
+    this.#refuse(failureError(outcome.kind === 'failed' ? outcome.reason : 'reset', error))
+  }
+
+  #again(placing: LeaseRequest): void {
+    try {
+      this.#try(placing)
+    } catch (error) {
+      // A policy threw: that is one request's misfortune, not the process's.
+      this.#refuse(error as Error)
+    }
+  }
+
+  #refuse(error: Error): void {
     this.#stay()
-    this.#facts.reply.send(failureError(outcome.kind === 'failed' ? outcome.reason : 'reset', error))
+    this.#facts.reply.send(error)
   }
 
   #refused(lease: Lease, response: IncomingMessage): void {

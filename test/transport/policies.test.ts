@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { rawRequest } from '../support/gateway.ts'
 import { deadOrigin, startTarget } from '../support/target.ts'
 import { ask, gatewayTo, idle } from './support.ts'
 
@@ -45,6 +46,31 @@ test('a policy that throws when a retry is placed is a 500 of that request', asy
   const { status, body } = await ask(gateway.port)
   assert.equal(status, 500)
   assert.doesNotMatch(body.toString(), /secret/)
+  assert.equal(calls, 2)
+  await idle(gateway)
+})
+
+test('a policy that throws when the retry of an upgrade is placed is a 500 of that request', async (t) => {
+  let calls = 0
+  const gateway = await gatewayTo(t, [await deadOrigin(), await deadOrigin()], {
+    use: async (app) => {
+      app.upstreams.addHealthSource({
+        name: 'broken',
+        allows: () => true,
+        admit: () => {
+          calls++
+          if (calls > 1) throw new Error('secret')
+          return true
+        },
+      })
+    },
+  })
+  const answer = await rawRequest(
+    gateway.port,
+    'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+  )
+  assert.match(answer, /^HTTP\/1\.1 500 /)
+  assert.doesNotMatch(answer, /secret/)
   assert.equal(calls, 2)
   await idle(gateway)
 })
