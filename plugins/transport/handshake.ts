@@ -3,7 +3,7 @@ import https from 'node:https'
 import type { Lease, Outcome } from '../upstreams/contract.ts'
 import { unixSocket } from '../upstreams/origin.ts'
 import { DeadlineError, failureReason } from './errors.ts'
-import { isAddress, tlsOptions, withoutBrackets } from './pools.ts'
+import { withoutBrackets } from './pools.ts'
 import type { Route } from './route.ts'
 
 /** What the target is asked. */
@@ -33,7 +33,7 @@ const NOT_IN_HANDSHAKE = new Set([
  * Sends the request for an upgrade over a connection of its own.
  * @returns the request, whose `upgrade`, `response` and `error` events tell what came of it
  */
-export function sendHandshake(lease: Lease, { config }: Route, options: HandshakeRequest): Handshake {
+export function sendHandshake(lease: Lease, { config, pool }: Route, options: HandshakeRequest): Handshake {
   const socketPath = unixSocket(lease.target.origin)
   const url = new URL(socketPath === undefined ? lease.target.origin : 'http://localhost')
   const secure = url.protocol === 'https:'
@@ -50,9 +50,7 @@ export function sendHandshake(lease: Lease, { config }: Route, options: Handshak
     ...(socketPath === undefined
       ? { host, port: url.port === '' ? undefined : Number(url.port) }
       : { socketPath }),
-    ...(secure
-      ? { servername: isAddress(host) ? '' : host, ALPNProtocols: ['http/1.1'], ...tlsOptions(config.tls) }
-      : {}),
+    ...pool(lease.target).tls,
   } as http.RequestOptions & { allowHalfOpen: boolean })
   const request = Object.assign(sent, { requestSent: false })
   const limit = (ms: number, phase: string): NodeJS.Timeout | undefined =>

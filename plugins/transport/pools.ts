@@ -12,7 +12,7 @@ import { H1Pool } from './h1/pool.ts'
 type TlsConfig = NonNullable<UpstreamConfig['tls']>
 
 /** TLS options as node:tls takes them. Verification is on unless the config says that it is not. */
-export function tlsOptions(tls: TlsConfig | undefined) {
+function tlsOptions(tls: TlsConfig | undefined) {
   return {
     rejectUnauthorized: tls?.verify ?? true,
     ...(tls?.ca === undefined ? {} : { ca: pem(tls.ca) }),
@@ -37,9 +37,30 @@ export interface TargetPool {
   readonly host: string
   /** undici reconnects when the name to verify changes with the Host header: so every dispatch says it. */
   readonly servername: string | undefined
+  /** What a TLS connection of HTTP/1.1 to it is opened with; undefined where there is no TLS. */
+  readonly tls: TargetTls | undefined
 }
 
-export function isAddress(host: string | undefined): boolean {
+/** Made once a target: to read the authorities for every connection would cost more than the handshake. */
+export interface TargetTls {
+  readonly secureContext: tls.SecureContext
+  readonly rejectUnauthorized: boolean
+  /** '' where it is an address, which SNI cannot ask for. */
+  readonly servername: string
+  readonly ALPNProtocols: string[]
+}
+
+function targetTls(servername: string, config: UpstreamConfig): TargetTls {
+  const { ca, cert, key, rejectUnauthorized } = tlsOptions(config.tls)
+  return {
+    secureContext: tls.createSecureContext({ ca, cert, key }),
+    rejectUnauthorized,
+    servername: isAddress(servername) ? '' : servername,
+    ALPNProtocols: ['http/1.1'],
+  }
+}
+
+function isAddress(host: string | undefined): boolean {
   return host !== undefined && isIP(withoutBrackets(host)) !== 0
 }
 
@@ -87,29 +108,14 @@ function http2Pool(
 }
 
 /** Begins connections to a target, with or without TLS. */
-function connector(
-  url: URL,
-  socketPath: string | undefined,
-  servername: string | undefined,
-  config: UpstreamConfig,
-) {
+function connector(url: URL, socketPath: string | undefined, secured: TargetTls | undefined) {
   const host = withoutBrackets(url.hostname)
-  const port = Number(url.port) || (servername === undefined ? 80 : 443)
+  const port = Number(url.port) || (secured === undefined ? 80 : 443)
   const to = socketPath === undefined ? { host, port } : { path: socketPath }
-  if (servername === undefined) return (onread: net.OnReadOpts) => net.connect({ ...to, onread })
-  const { ca, cert, key, rejectUnauthorized } = tlsOptions(config.tls)
-  // Made once: to read the authorities for every connection would cost more than the handshake.
-  const secureContext = tls.createSecureContext({ ca, cert, key })
+  if (secured === undefined) return (onread: net.OnReadOpts) => net.connect({ ...to, onread })
   let session: Buffer | undefined
   return () => {
-    const socket = tls.connect({
-      ...to,
-      secureContext,
-      rejectUnauthorized,
-      ALPNProtocols: ['http/1.1'],
-      ...(isAddress(servername) ? {} : { servername }),
-      ...(session === undefined ? {} : { session }),
-    })
+    const socket = tls.connect({ ...to, ...secured, ...(session === undefined ? {} : { session }) })
     socket.on('session', (resumable) => {
       session = resumable
     })
@@ -122,15 +128,16 @@ export function openPool(target: Target, config: UpstreamConfig): TargetPool {
   const url = new URL(socketPath === undefined ? target.origin : 'http://localhost')
   const secure = url.protocol === 'https:'
   const servername = secure ? (config.tls?.serverName ?? url.hostname) : undefined
+  const secured = servername === undefined ? undefined : targetTls(servername, config)
   const pool = config.http2
     ? http2Pool(url, socketPath, servername, config)
     : new H1Pool({
-        connect: connector(url, socketPath, servername, config),
+        connect: connector(url, socketPath, secured),
         secure,
         connections: config.limits.connections,
         keepAliveTimeout: config.timeouts.keepAlive,
         maxHeaderSize: config.responseHeaderLimit,
         connectTimeout: connectTimeout(config),
       })
-  return { pool, origin: url.origin, host: url.host, servername }
+  return { pool, origin: url.origin, host: url.host, servername, tls: secured }
 }
