@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { type ListenerTls, tlsProblems } from './certificate.ts'
 import type { GatewayConfig } from './define.ts'
 import type { Problem } from './errors.ts'
@@ -25,23 +26,34 @@ export const listenerTls = object({
   clientCa: optional(certificate),
 })
 
-function refuseProxy(value: unknown): string | undefined {
-  return typeof value === 'string' && /^[0-9a-fA-F.:]+(\/\d{1,3})?$/.test(value)
+function refuseAddress(value: unknown): string | undefined {
+  const [address = '', prefix, ...rest] = typeof value === 'string' ? value.split('/') : []
+  const family = isIP(address)
+  const whole =
+    prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
+  return family > 0 && whole && rest.length === 0 && !address.includes('%')
     ? undefined
     : `"${value}" is no address or range`
 }
 
+/** An address of version 4 or 6, or a range of them. */
+export const addressOrRange = custom<string>(refuseAddress, {
+  remedy: 'write "10.0.0.1", "10.0.0.0/8" or "::1"',
+})
+
 const server = section(
   {
     /** Peers whose X-Forwarded-*, Forwarded and request id headers are believed. Default: none. */
-    trustProxy: withDefault(
-      list(custom<string>(refuseProxy, { remedy: 'write "10.0.0.1", "10.0.0.0/8" or "::1"' })),
-      [],
-    ),
+    trustProxy: withDefault(list(addressOrRange), []),
     /** Largest request body. Default 10MiB. */
     bodyLimit: withDefault(size({ minimum: 1 }), '10MiB'),
     /** Bodies up to this size are read whole before an attempt is made. Default 64KiB. */
     replayBody: withDefault(size({ minimum: 0, maximum: '16MiB' }), '64KiB'),
+    /**
+     * Memory for bodies held whole: requests that may have to be sent again, and answers being gathered. When it is
+     * used up, further bodies are streamed. Default 256MiB.
+     */
+    bodyMemory: withDefault(size({ minimum: 0 }), '256MiB'),
     /** Largest request line and headers. Default 16KiB. */
     headerLimit: withDefault(size({ minimum: '1KiB', maximum: '1MiB' }), '16KiB'),
     /** A client has this long to send its headers. Default 10s. */

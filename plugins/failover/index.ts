@@ -1,23 +1,52 @@
 import fp from 'fastify-plugin'
 import type { GatewayConfig } from '../config/define.ts'
+import { parseDuration } from '../config/units.ts'
+import { type HedgeOptions, Hedging, quantileOf } from './hedging.ts'
 import { type RetryBudget, retryBudget } from './retry-budget.ts'
-import { retryPolicy } from './retry-policy.ts'
+import { failoverPolicy } from './retry-policy.ts'
 
 type Options = GatewayConfig['upstreams'][string]['failover']
+
+interface Kept {
+  readonly options: Options
+  readonly hedge: HedgeOptions
+  readonly retries: RetryBudget
+  readonly hedges: RetryBudget
+}
 
 export default fp(
   async (app) => {
     const context = { now: () => performance.now(), random: () => Math.random() }
-    const options = new Map<string, Options>()
-    const budgets = new Map<string, RetryBudget>()
+    const kept = new Map<string, Kept>()
     for (const [name, { failover }] of Object.entries(app.gateway.upstreams)) {
-      options.set(name, failover)
-      budgets.set(name, retryBudget(failover.budget, context.now))
+      const { budget, hedge } = failover
+      const quantile = quantileOf(hedge.after)
+      const hedges = { ratio: hedge.maxExtra, minPerSecond: hedge.minPerSecond }
+      kept.set(name, {
+        options: failover,
+        hedge: { ...hedge, after: quantile === undefined ? (parseDuration(hedge.after) ?? 0) : { quantile } },
+        retries: retryBudget(budget, context.now),
+        hedges: retryBudget(hedges, context.now),
+      })
     }
-    const budgetOf = (upstream: string) => budgets.get(upstream) as RetryBudget
-    app.upstreams.useFailover(retryPolicy((upstream) => options.get(upstream) as Options, budgetOf, context))
+    const of = (upstream: string) => kept.get(upstream) as Kept
+    const hedging = new Hedging(
+      (upstream) => of(upstream).hedge,
+      (upstream) => of(upstream).hedges,
+      context.now,
+    )
+    const policy = failoverPolicy(
+      (upstream) => of(upstream).options,
+      (upstream) => of(upstream).retries,
+      hedging,
+      context,
+    )
+    app.upstreams.useFailover(policy)
     app.upstreams.subscribe((target, { kind }) => {
-      if (kind !== 'abandoned') budgetOf(target.upstream).deposit()
+      if (kind === 'abandoned') return
+      const { retries, hedges } = of(target.upstream)
+      retries.deposit()
+      hedges.deposit()
     })
   },
   { name: 'failover', dependencies: ['config', 'upstreams'] },

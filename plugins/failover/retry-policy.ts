@@ -1,4 +1,5 @@
 import type { Attempt, FailoverPolicy, Outcome, PolicyContext } from '../upstreams/contract.ts'
+import type { Hedging } from './hedging.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
 export interface RetryOptions {
@@ -8,6 +9,8 @@ export interface RetryOptions {
   readonly retryOn: readonly number[]
   /** Milliseconds. */
   readonly maxBackoff: number
+  /** Milliseconds. */
+  readonly maxRetryAfter: number
 }
 
 /** Envoy's base interval. */
@@ -38,20 +41,47 @@ export function backoff(number: number, maxBackoff: number, random: () => number
   return Math.min(maxBackoff, random() * (2 ** (number - 1) - 1) * BASE_BACKOFF_MS)
 }
 
-/** Retries within the bounds of an upstream's options and budget. */
-export function retryPolicy(
+/**
+ * Milliseconds until the next attempt, or undefined if that is too long. What a target asks for (Retry-After) counts
+ * where it would be asked again: another one has not said anything.
+ */
+export function pause(
+  attempt: Attempt,
+  outcome: Outcome,
+  { maxBackoff, maxRetryAfter }: RetryOptions,
+  random: () => number,
+): number | undefined {
+  const usual = backoff(attempt.number, maxBackoff, random)
+  const asked = outcome.kind === 'answered' ? outcome.retryAfterMs : undefined
+  // Another target is no reason to wait, however many have failed.
+  if (attempt.untried()) return outcome.kind === 'failed' && !outcome.requestSent ? 0 : usual
+  if (asked === undefined) return usual
+  return asked <= maxRetryAfter ? Math.max(asked, usual) : undefined
+}
+
+/** Retries and hedges within the bounds of an upstream's options and budgets. */
+export function failoverPolicy(
   optionsOf: (upstream: string) => RetryOptions,
   budgetOf: (upstream: string) => RetryBudget,
+  hedging: Hedging,
   { random }: Pick<PolicyContext, 'random'>,
 ): FailoverPolicy {
   return {
     decide(attempt, outcome) {
+      if (outcome.kind === 'answered') hedging.answered(attempt, outcome)
       const options = optionsOf(attempt.upstream)
       if (attempt.number > options.retries) return { retry: false }
       if (!mayRetry(attempt, outcome, options.retryOn)) return { retry: false }
-      // Asked last: a retry that is not made must not be paid for.
-      if (!budgetOf(attempt.upstream).withdraw()) return { retry: false }
-      return { retry: true, delayMs: backoff(attempt.number, options.maxBackoff, random) }
+      const delayMs = pause(attempt, outcome, options, random)
+      if (delayMs === undefined) return { retry: false }
+      // Nothing was sent: the upstream sees one request all the same, and there is no storm to fear. Else a budget
+      // pays, and is asked last: a retry that is not made must not be paid for.
+      const free = outcome.kind === 'failed' && !outcome.requestSent && attempt.untried()
+      if (!free && !budgetOf(attempt.upstream).withdraw()) return { retry: false }
+      return { retry: true, delayMs }
     },
+    hedgeAfterMs: (attempt) =>
+      attempt.number > optionsOf(attempt.upstream).retries ? undefined : hedging.afterMs(attempt),
+    mayHedge: (attempt) => hedging.may(attempt),
   }
 }

@@ -1,20 +1,66 @@
-import { decimal, duration, integer, list, section, withDefault } from '../config/kit.ts'
+import {
+  custom,
+  type Duration,
+  decimal,
+  duration,
+  flag,
+  integer,
+  list,
+  object,
+  section,
+  shorthand,
+  withDefault,
+} from '../config/kit.ts'
+import { parseDuration } from '../config/units.ts'
+import { quantileOf } from './hedging.ts'
+
+function refuseAfter(value: unknown): string | undefined {
+  return quantileOf(value) === undefined && parseDuration(value) === undefined
+    ? `"${value}" is neither a quantile nor a duration`
+    : undefined
+}
+
+const hedge = object({
+  /** Default true. */
+  enabled: withDefault(flag(), true),
+  /** A quantile of the latencies seen on the route of late, or a duration. Default p95. */
+  after: withDefault(
+    custom<`p${number}` | Duration>(refuseAfter, { remedy: 'write "p95", "p99" or "30ms"' }),
+    'p95',
+  ),
+  /** However quick the route is, not before this. Default 5ms. */
+  atLeast: withDefault(duration({ maximum: '1m' }), '5ms'),
+  /** Hedges per request, over the last ten seconds. Default 0.05. */
+  maxExtra: withDefault(decimal({ minimum: 0, maximum: 1 }), 0.05),
+  /** Hedges per second that are always allowed. Default 5. */
+  minPerSecond: withDefault(decimal({ minimum: 0, maximum: 100_000 }), 5),
+})
 
 const failover = section(
   {
-    /** Further attempts after the first one; 0 is none. Default 2. */
+    /** Further attempts after the first one, hedges included; 0 is none. Default 2. */
     retries: withDefault(integer({ minimum: 0, maximum: 10 }), 2),
     /** Statuses that count as a failed attempt where repeating is allowed. Default 502, 503 and 504. */
     retryOn: withDefault(list(integer({ minimum: 400, maximum: 599 })), [502, 503, 504]),
     /** Longest pause before the second and later retries. The first goes to another target at once. Default 250ms. */
     maxBackoff: withDefault(duration({ maximum: '1m' }), '250ms'),
-    /** How much of the traffic retries may be, so that a sick upstream is not stormed. */
+    /**
+     * A target that is to be asked again, for want of another, is waited for as long as its Retry-After says; if that
+     * is more than this, its answer is passed on. Default 1s.
+     */
+    maxRetryAfter: withDefault(duration({ maximum: '5m' }), '1s'),
+    /** How much of the traffic retries may be, so that a sick upstream is not stormed. Refused connections are free. */
     budget: section({
       /** Retries per request, over the last ten seconds. Default 0.2. */
       ratio: withDefault(decimal({ minimum: 0, maximum: 10 }), 0.2),
       /** Retries per second that are always allowed. Default 10. */
       minPerSecond: withDefault(decimal({ minimum: 0, maximum: 100_000 }), 10),
     }),
+    /**
+     * A request that may be repeated, and that takes longer than most, is sent to a second target as well. The first
+     * whole answer wins, the other attempt is cancelled. `false` turns it off.
+     */
+    hedge: withDefault(shorthand('enabled', hedge), {}),
   },
   { description: 'What happens when an attempt fails.' },
 )

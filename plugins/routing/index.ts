@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { ExchangePlan } from '../upstreams/contract.ts'
+import type { ExchangePlan } from '../upstreams/exchange.ts'
 import { GatewayError } from '../upstreams/errors.ts'
 import { canonicalise } from './canonical.ts'
 import { type CompiledRoute, compileRoute } from './compile.ts'

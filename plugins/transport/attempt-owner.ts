@@ -3,6 +3,8 @@ import type { Outcome } from '../upstreams/contract.ts'
 import type { AnswerStream } from './answer.ts'
 import type { Attempt } from './attempt.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { Memory } from './memory.ts'
+import type { Answered } from './outcomes.ts'
 
 /** Deadlines of an attempt in milliseconds; 0 is none. */
 export interface AttemptTimeouts {
@@ -20,6 +22,9 @@ export interface AttemptOptions {
   readonly deadlines: Deadlines
   /** Answers up to this many bytes are gathered. */
   readonly gather: number
+  /** Milliseconds that an answer of unknown length is gathered for. */
+  readonly gatherWithin: number
+  readonly memory: Memory
 }
 
 /** undici's, with the option that its types leave out. */
@@ -36,7 +41,7 @@ export interface DispatchOptions {
 /** Whom an attempt reports to. Each attempt ends in exactly one of `whole`, `streams` or `failed`, or in silence once discarded or abandoned. */
 export interface AttemptOwner {
   /** The response head is here: is it wanted? */
-  headed(attempt: Attempt): 'keep' | 'discard'
+  headed(attempt: Attempt, outcome: Answered): 'keep' | 'discard'
   whole(attempt: Attempt, body: Buffer | string | null): void
   streams(attempt: Attempt, body: AnswerStream): void
   failed(attempt: Attempt, error: unknown, outcome: Outcome): void

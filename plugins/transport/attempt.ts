@@ -1,11 +1,14 @@
-import { isAscii } from 'node:buffer'
 import type { Dispatcher } from 'undici'
-import type { AttemptRecord, Lease, Outcome } from '../upstreams/contract.ts'
+import type { Lease, Outcome } from '../upstreams/contract.ts'
+import type { AttemptRecord } from '../upstreams/exchange.ts'
 import { type AnswerSource, AnswerStream } from './answer.ts'
 import type { AttemptOptions, AttemptOwner, DispatchOptions } from './attempt-owner.ts'
 import { ForwardedBody } from './body.ts'
 import type { Watched } from './deadlines.ts'
-import { DeadlineError, failureError, failureReason } from './errors.ts'
+import { DeadlineError, failureError } from './errors.ts'
+import { Gathered } from './gathered.ts'
+import type { Running } from './loop.ts'
+import { ABANDONED, answered, failed } from './outcomes.ts'
 import type { TargetPool } from './pools.ts'
 
 type Headers = Record<string, string | string[] | undefined>
@@ -14,14 +17,12 @@ type Headers = Record<string, string | string[] | undefined>
 const STREAMING =
   /^(?:text\/event-stream|application\/(?:grpc|x-ndjson|stream\+json)|multipart\/x-mixed-replace)/
 
-const ABANDONED: Outcome = { kind: 'abandoned' }
-
 function streamUnlessWhole(attempt: Attempt): void {
   attempt.streamUnlessWhole()
 }
 
 /** One try at one target: a handler of undici's that settles its lease whatever happens. */
-export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watched {
+export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watched, Running {
   readonly lease: Lease
   readonly record: AttemptRecord
   status = 0
@@ -35,25 +36,36 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   /** Watched. */
   place = -1
   readonly #owner: AttemptOwner
+  readonly #pool: TargetPool
   readonly #options: AttemptOptions
   /** Monotonic milliseconds. */
   readonly startedAt = performance.now()
   #state: 'waiting' | 'gathering' | 'streaming' | 'discarding' | 'over' = 'waiting'
   #controller: Dispatcher.DispatchController | undefined
-  #chunks: Buffer[] = []
-  #size = 0
+  readonly #gathered: Gathered
   #stream: AnswerStream | undefined
   #paused = false
   #phase = 'a connection'
+  /** An answer of unknown length is streamed from then on. */
+  #gatherUntil = Number.POSITIVE_INFINITY
 
-  constructor(owner: AttemptOwner, lease: Lease, options: AttemptOptions) {
+  constructor(
+    owner: AttemptOwner,
+    lease: Lease,
+    kind: AttemptRecord['kind'],
+    pool: TargetPool,
+    options: AttemptOptions,
+  ) {
     this.#owner = owner
     this.lease = lease
+    this.#pool = pool
     this.#options = options
-    this.record = { target: lease.target, outcome: undefined, decision: undefined }
+    this.#gathered = new Gathered(options.memory, options.gather)
+    this.record = { target: lease.target, kind, outcome: undefined, decision: undefined }
   }
 
-  send({ pool, origin, servername }: TargetPool): void {
+  send(): void {
+    const { pool, origin, servername } = this.#pool
     const { method, path, headers, body, timeouts, deadlines } = this.#options
     this.#allow(timeouts.connect, 'a connection', this.startedAt)
     deadlines.watch(this)
@@ -64,7 +76,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   }
 
   /** Ends it, by default without a verdict on the target: the client left, or the answer is not wanted any more. */
-  abandon(outcome = ABANDONED): void {
+  abandon(outcome: Outcome = ABANDONED): void {
     if (this.#state === 'over') return
     this.#finish(outcome)
     this.#controller?.abort(new Error('abandoned'))
@@ -92,23 +104,28 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     this.headers = headers
     const now = performance.now()
     this.latencyMs = now - this.startedAt
+    this.lease.heard()
     this.#allow(this.#options.timeouts.idle, 'more of the response', now)
-    if (this.#owner.headed(this) === 'discard') {
+    const outcome = answered(this.status, this.latencyMs, this.headers)
+    if (this.#owner.headed(this, outcome) === 'discard') {
       this.#state = 'discarding'
-      this.#settle({ kind: 'answered', status, latencyMs: this.latencyMs })
+      this.#settle(outcome)
       // A long body is not worth reading to its end only to keep the connection.
       if (!(Number(headers['content-length']) <= this.#options.gather)) this.abandon()
       return
     }
     this.#state = 'gathering'
+    const { gather, gatherWithin, method } = this.#options
     const type = headers['content-type']
     if (typeof type === 'string' && STREAMING.test(type)) {
-      this.#settle({ kind: 'answered', status, latencyMs: this.latencyMs })
+      this.#settle(outcome)
       this.#openStream()
     } else if (headers['content-length'] === undefined) {
-      // All of a small answer comes within one read of the socket. What is not whole by then is streamed.
-      process.nextTick(streamUnlessWhole, this)
-    } else if (Number(headers['content-length']) > this.#options.gather && this.#options.method !== 'HEAD') {
+      this.#gatherUntil = now + gatherWithin
+      this.deadline = Math.min(this.deadline, this.#gatherUntil)
+      // All of a small answer comes within one read of the socket.
+      if (gatherWithin === 0) process.nextTick(streamUnlessWhole, this)
+    } else if (Number(headers['content-length']) > gather && method !== 'HEAD') {
       this.#openStream()
     }
   }
@@ -121,31 +138,25 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
       }
       this.#moved()
     } else if (this.#state === 'gathering') {
-      if (this.#size > 0) this.#moved()
-      this.#chunks.push(chunk)
-      this.#size += chunk.length
-      if (this.#size > this.#options.gather) this.#openStream()
+      if (!this.#gathered.empty) this.#moved()
+      if (!this.#gathered.push(chunk)) this.#openStream()
     }
   }
 
   onResponseEnd(): void {
     const state = this.#state
     if (state === 'over') return
-    this.#finish({ kind: 'answered', status: this.status, latencyMs: this.latencyMs })
+    const body = state === 'gathering' ? this.#gathered.whole() : null
+    this.#finish(answered(this.status, this.latencyMs, this.headers))
     if (state === 'streaming') this.#stream?.finish()
-    else if (state === 'gathering') this.#owner.whole(this, this.#body())
+    else if (state === 'gathering') this.#owner.whole(this, body)
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#state === 'over') return
     const state = this.#state
     if (state === 'waiting') this.latencyMs = performance.now() - this.startedAt
-    const outcome = {
-      kind: 'failed' as const,
-      reason: failureReason(error, this.requestSent),
-      requestSent: this.requestSent,
-      latencyMs: this.latencyMs,
-    }
+    const outcome = failed(error, this.requestSent, this.latencyMs)
     this.#finish(outcome)
     if (state === 'streaming') {
       this.#owner.broke()
@@ -174,16 +185,11 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   #openStream(): void {
     this.#state = 'streaming'
     this.#stream = new AnswerStream(this)
-    for (const chunk of this.#chunks) this.#stream.push(chunk)
-    this.#chunks = []
+    for (const chunk of this.#gathered.release()) this.#stream.push(chunk)
+    // It was to be gathered by then; from now on only the target's silence counts.
+    this.#gatherUntil = Number.POSITIVE_INFINITY
+    this.#moved()
     this.#owner.streams(this, this.#stream)
-  }
-
-  #body(): Buffer | string | null {
-    if (this.#size === 0) return null
-    const body = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks)
-    // As text, head and body leave in one write; only where the bytes are the same in any encoding.
-    return isAscii(body) ? body.toString('latin1') : body
   }
 
   #settle(outcome: Outcome): void {
@@ -194,6 +200,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   #finish(outcome: Outcome): void {
     this.#state = 'over'
     this.#options.deadlines.unwatch(this)
+    this.#gathered.release()
     this.#settle(outcome)
     this.lease.release()
   }
@@ -207,7 +214,8 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   /** The target has sent something. */
   #moved(): void {
     const { idle } = this.#options.timeouts
-    if (idle > 0) this.deadline = performance.now() + idle
+    const end = idle === 0 ? Number.POSITIVE_INFINITY : performance.now() + idle
+    this.deadline = Math.min(end, this.#gatherUntil)
   }
 
   /** While a body is under way, the time for the response counts from the last piece that the target took. */
@@ -225,6 +233,10 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     // A client that takes nothing is slow itself, and its own time-outs watch over it.
     if (this.#paused) this.#moved()
     if (this.deadline > now) return
+    if (this.#gatherUntil <= now) {
+      this.streamUnlessWhole()
+      return
+    }
     const error = new DeadlineError(`waited too long for ${this.#phase}`)
     const controller = this.#controller
     this.onResponseError(undefined as never, error)

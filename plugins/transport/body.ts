@@ -89,10 +89,15 @@ export class ForwardedBody extends Readable {
 
 /**
  * Reads a body of known length whole.
- * @param done called once with the body, or not at all if the client leaves first
+ * @param done called with the body
+ * @param gone called instead if the client leaves first
  */
-export function gatherBody(source: IncomingMessage, done: (body: Buffer) => void): void {
+export function gatherBody(source: IncomingMessage, done: (body: Buffer) => void, gone: () => void): void {
   const chunks: Buffer[] = []
   source.on('data', (chunk: Buffer) => chunks.push(chunk))
-  source.on('end', () => done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)))
+  source.once('end', () => {
+    source.off('close', gone)
+    done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
+  })
+  source.once('close', gone)
 }

@@ -1,6 +1,3 @@
-/** How late a deadline may be noticed, in milliseconds. */
-const PRECISION_MS = 20
-
 /** Something that has to happen by a certain time. */
 export interface Watched {
   /** Monotonic milliseconds; Infinity is none. May change at any time, at no cost. */
@@ -19,15 +16,21 @@ export class Deadlines {
   // No Set: with so many coming and going, its outgrown tables keep what they once held until the next full
   // garbage collection, and a fifth of the time went into moving that about.
   readonly #watched: Watched[] = []
+  readonly #precisionMs: number
   #timer: NodeJS.Timeout | undefined
   #lookedAt = 0
   #waited = false
+
+  /** @param precisionMs how late a deadline may be noticed */
+  constructor(precisionMs: number) {
+    this.#precisionMs = precisionMs
+  }
 
   watch(one: Watched): void {
     one.place = this.#watched.push(one) - 1
     if (this.#timer !== undefined) return
     this.#lookedAt = performance.now()
-    this.#timer = setInterval(this.#look, PRECISION_MS)
+    this.#timer = setInterval(this.#look, this.#precisionMs)
   }
 
   unwatch(one: Watched): void {
@@ -49,7 +52,7 @@ export class Deadlines {
     }
     const now = performance.now()
     // Timers run before sockets are read. If the process stood still, answers may be waiting: they go first, once.
-    this.#waited = !this.#waited && now - this.#lookedAt > 3 * PRECISION_MS
+    this.#waited = !this.#waited && now - this.#lookedAt > 3 * this.#precisionMs
     this.#lookedAt = now
     if (this.#waited) return
     // From the end: what takes the place of one that leaves has been looked at.

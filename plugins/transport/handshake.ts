@@ -1,8 +1,8 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
-import type { Lease, Outcome } from '../upstreams/contract.ts'
+import type { Lease } from '../upstreams/contract.ts'
 import { unixSocket } from '../upstreams/origin.ts'
-import { DeadlineError, failureReason } from './errors.ts'
+import { DeadlineError } from './errors.ts'
 import { withoutBrackets } from './pools.ts'
 import type { Route } from './route.ts'
 
@@ -78,10 +78,4 @@ export function handshakeHeaders({ rawHeaders }: IncomingMessage): string[] {
     if (!NOT_IN_HANDSHAKE.has(name.toLowerCase())) kept.push(name, rawHeaders[i + 1] as string)
   }
   return kept
-}
-
-/** What a failed handshake says of the target. */
-export function handshakeOutcome(request: Handshake, error: Error, latencyMs: number): Outcome {
-  const { requestSent } = request
-  return { kind: 'failed', reason: failureReason(error, requestSent), requestSent, latencyMs }
 }

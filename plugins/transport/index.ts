@@ -1,15 +1,17 @@
 import replyFrom from '@fastify/reply-from'
 import fp from 'fastify-plugin'
 import { STOPPING } from '../config/listener.ts'
-import type { Exchange, ExchangePlan, Target } from '../upstreams/contract.ts'
+import type { Target } from '../upstreams/contract.ts'
+import type { Exchange, ExchangePlan } from '../upstreams/exchange.ts'
 import { gatherBody } from './body.ts'
 import { clientReader } from './client.ts'
 import { Deadlines } from './deadlines.ts'
 import { bodyTooLarge } from './errors.ts'
 import { HttpExchange } from './exchange.ts'
 import { hasBody } from './headers.ts'
+import { Memory } from './memory.ts'
 import { sendMirrored } from './mirror.ts'
-import { openPool, type TargetPool } from './pools.ts'
+import { openPool, type TargetAddress, type TargetPool } from './pools.ts'
 import { requester } from './requester.ts'
 import type { Route } from './route.ts'
 import { Tunnel } from './tunnel.ts'
@@ -33,6 +35,10 @@ declare module 'fastify' {
       upgrade: UpgradeSocket,
       editResponse?: (headers: Headers) => void,
     ): void
+  }
+  interface FastifyInstance {
+    /** How to reach a target, for those that connect to it besides the transport. */
+    targetAddress(target: Target): TargetAddress
   }
   interface FastifyRequest {
     /** The exchange with an upstream; null where the gateway answers by itself. */
@@ -62,14 +68,21 @@ export default fp(
       pools.delete(target)
     })
 
-    const deadlines = new Deadlines()
+    app.decorate('targetAddress', (target) => poolOf(target).address)
+
+    const deadlines = new Deadlines(20)
+    const hedges = new Deadlines(4)
+    const bodyMemory = new Memory(server.bodyMemory)
     const routes = new Map<string, Route>()
     for (const [name, config] of Object.entries(upstreams)) {
       routes.set(name, {
         upstream: app.upstreams.upstream(name),
         config,
         bodyLimit: server.bodyLimit,
+        bodyMemory,
         deadlines,
+        hedges,
+        log: app.log,
         failover: () => app.upstreams.failover,
         pool: poolOf,
         mirror: (to, options) =>
@@ -92,8 +105,9 @@ export default fp(
       if (!hasBody(raw)) return open(null)
       const length = Number(raw.headers['content-length'])
       if (length > server.bodyLimit) reply.send(bodyTooLarge())
-      else if (length <= server.replayBody) gatherBody(raw, open)
-      else open(raw)
+      else if (length <= server.replayBody && bodyMemory.take(length)) {
+        gatherBody(raw, open, () => bodyMemory.giveBack(length))
+      } else open(raw)
     })
 
     // Node's server does not close before they do, and has no means of its own to end them.

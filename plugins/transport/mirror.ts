@@ -25,7 +25,7 @@ export function sendMirrored(
   let lease: Lease | LeaseRefusal | undefined
   try {
     lease = upstream.lease({ key: '', repeatable: false, tried: NONE_TRIED })
-    if (typeof lease !== 'string') new Attempt(NOBODY, lease, options).send(poolOf(lease))
+    if (typeof lease !== 'string') new Attempt(NOBODY, lease, 'first', poolOf(lease), options).send()
   } catch {
     // A policy that fails for the copy must not fail the request itself.
     if (typeof lease === 'object') lease.release()

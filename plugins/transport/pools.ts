@@ -29,6 +29,15 @@ export interface Connections {
   destroy(): Promise<void>
 }
 
+/** How to reach a target, for those that connect to it besides the transport. */
+export interface TargetAddress {
+  readonly connect: { readonly host: string; readonly port: number } | { readonly path: string }
+  /** Its own Host header. */
+  readonly hostHeader: string
+  /** What a TLS connection to it is opened with; undefined where it speaks none. */
+  readonly tls: TargetTls | undefined
+}
+
 /** The connections to one target, and what every dispatch to it has in common. */
 export interface TargetPool {
   readonly pool: Connections
@@ -39,6 +48,7 @@ export interface TargetPool {
   readonly servername: string | undefined
   /** What a TLS connection of HTTP/1.1 to it is opened with; undefined where there is no TLS. */
   readonly tls: TargetTls | undefined
+  readonly address: TargetAddress
 }
 
 /** Made once a target: to read the authorities for every connection would cost more than the handshake. */
@@ -107,15 +117,20 @@ function http2Pool(
   return pool as unknown as Connections
 }
 
+function addressOf(url: URL, socketPath: string | undefined): TargetAddress['connect'] {
+  if (socketPath !== undefined) return { path: socketPath }
+  return {
+    host: withoutBrackets(url.hostname),
+    port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+  }
+}
+
 /** Begins connections to a target, with or without TLS. */
-function connector(url: URL, socketPath: string | undefined, secured: TargetTls | undefined) {
-  const host = withoutBrackets(url.hostname)
-  const port = Number(url.port) || (secured === undefined ? 80 : 443)
-  const to = socketPath === undefined ? { host, port } : { path: socketPath }
-  if (secured === undefined) return (onread: net.OnReadOpts) => net.connect({ ...to, onread })
+function connector({ connect, tls: secured }: TargetAddress) {
+  if (secured === undefined) return (onread: net.OnReadOpts) => net.connect({ ...connect, onread })
   let session: Buffer | undefined
   return () => {
-    const socket = tls.connect({ ...to, ...secured, ...(session === undefined ? {} : { session }) })
+    const socket = tls.connect({ ...connect, ...secured, ...(session === undefined ? {} : { session }) })
     socket.on('session', (resumable) => {
       session = resumable
     })
@@ -129,15 +144,16 @@ export function openPool(target: Target, config: UpstreamConfig): TargetPool {
   const secure = url.protocol === 'https:'
   const servername = secure ? (config.tls?.serverName ?? url.hostname) : undefined
   const secured = servername === undefined ? undefined : targetTls(servername, config)
+  const address = { connect: addressOf(url, socketPath), hostHeader: url.host, tls: secured }
   const pool = config.http2
     ? http2Pool(url, socketPath, servername, config)
     : new H1Pool({
-        connect: connector(url, socketPath, secured),
+        connect: connector(address),
         secure,
         connections: config.limits.connections,
         keepAliveTimeout: config.timeouts.keepAlive,
         maxHeaderSize: config.responseHeaderLimit,
         connectTimeout: connectTimeout(config),
       })
-  return { pool, origin: url.origin, host: url.host, servername, tls: secured }
+  return { pool, origin: url.origin, host: url.host, servername, tls: secured, address }
 }

@@ -1,7 +1,9 @@
+import type { FastifyBaseLogger } from 'fastify'
 import type { UpstreamConfig } from '../config/define.ts'
 import type { FailoverPolicy, Target, Upstream } from '../upstreams/contract.ts'
 import type { AttemptOptions } from './attempt-owner.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { Memory } from './memory.ts'
 import type { TargetPool } from './pools.ts'
 
 /** What an exchange needs of its upstream and of the gateway around it. */
@@ -10,7 +12,11 @@ export interface Route {
   readonly config: UpstreamConfig
   /** Bytes; `server.bodyLimit`. */
   readonly bodyLimit: number
+  readonly bodyMemory: Memory
   readonly deadlines: Deadlines
+  /** A watch of its own: a hedge that is 20 ms late has missed its purpose. */
+  readonly hedges: Deadlines
+  readonly log: FastifyBaseLogger
   failover(): FailoverPolicy | undefined
   pool(target: Target): TargetPool
   /** Sends a copy to another upstream and forgets it. */

@@ -14,6 +14,8 @@ const upstream = {
     response: withDefault(duration(), '30s'),
     /** Between two pieces of the response body. Default 2m. */
     idle: withDefault(duration(), '2m'),
+    /** For the whole request, all attempts and pauses included, unless the route has its own. Default 0. */
+    total: withDefault(duration(), 0),
     /** An idle kept-alive connection is closed after this; keep it below what the targets use. Default 4s. */
     keepAlive: withDefault(duration({ minimum: 1 }), '4s'),
   }),
@@ -37,8 +39,13 @@ const upstream = {
   host: withDefault(oneOf(['preserve', 'target']), 'preserve'),
   /** Which headers tell the targets of the client. Default x-forwarded. */
   forwarded: withDefault(oneOf(['x-forwarded', 'rfc7239', 'both', 'none']), 'x-forwarded'),
-  /** Responses up to this size are sent whole, with one write. Default 64KiB. */
+  /**
+   * Responses up to this size are gathered whole before the client sees a byte, so that another target can answer
+   * when this one fails in mid-body. Event streams and the like are passed on at once. Default 64KiB.
+   */
   gatherResponse: withDefault(size({ minimum: 0, maximum: '16MiB' }), '64KiB'),
+  /** A response of unknown length that is not whole after this is passed on piece by piece. Default 50ms. */
+  gatherWithin: withDefault(duration({ maximum: '1m' }), '50ms'),
   /** Largest response header block. Default 32KiB. */
   responseHeaderLimit: withDefault(size({ minimum: '1KiB', maximum: '1MiB' }), '32KiB'),
 }
@@ -53,6 +60,7 @@ declare module '../config/define.ts' {
     host: typeof upstream.host
     forwarded: typeof upstream.forwarded
     gatherResponse: typeof upstream.gatherResponse
+    gatherWithin: typeof upstream.gatherWithin
     responseHeaderLimit: typeof upstream.responseHeaderLimit
   }
 }

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ExchangePlan } from '../upstreams/contract.ts'
+import type { ExchangePlan } from '../upstreams/exchange.ts'
 import type { ClientFacts } from './headers.ts'
 import type { Route } from './route.ts'
 

@@ -3,6 +3,8 @@
  * against these interfaces and against nothing else; ours are registered the way a stranger's are.
  */
 
+import type { Listener, TargetChange, UpstreamEvent } from './events.ts'
+
 /** The only clock and the only dice that a policy may use, so that it runs in virtual time under a seed. */
 export interface PolicyContext {
   /** Monotonic time in milliseconds. */
@@ -25,6 +27,13 @@ export interface Target {
   readonly tier: number
   /** Attempts under way, queued ones included. */
   readonly inflight: number
+  /** Those of them that nothing was heard of yet: no response head, no failure. */
+  readonly waiting: number
+  /**
+   * Monotonic milliseconds: when the target last gave a sign of life, or when it began to be waited for if that
+   * was later. Says something only while `waiting` is above 0.
+   */
+  readonly quietSince: number
   /** True once it takes no new requests and only finishes what it has. */
   readonly draining: boolean
   /** 0..1 of its usual traffic that it is sent now. The registry sees to it, whatever the policy. */
@@ -38,18 +47,25 @@ export type FailureReason = 'connect' | 'timeout' | 'reset' | 'protocol' | 'over
 
 /**
  * What an attempt came to. `latencyMs` counts from the lease to the response headers (answered)
- * or to the failure. `requestSent` is false only if no byte can have reached the target.
- * `abandoned`: the client left or another attempt won; it says nothing about the target.
+ * or to the failure. `retryAfterMs` is what a 429 or 503 asked for (Retry-After).
+ * `requestSent` is false only if no byte can have reached the target.
+ * `abandoned`: the client left or another attempt won; it counts neither for nor against the target. But if the
+ * winner began later, `overtakenAfterMs` says how long this one had been waited for: that is evidence.
  */
 export type Outcome =
-  | { readonly kind: 'answered'; readonly status: number; readonly latencyMs: number }
+  | {
+      readonly kind: 'answered'
+      readonly status: number
+      readonly latencyMs: number
+      readonly retryAfterMs?: number
+    }
   | {
       readonly kind: 'failed'
       readonly reason: FailureReason
       readonly requestSent: boolean
       readonly latencyMs: number
     }
-  | { readonly kind: 'abandoned' }
+  | { readonly kind: 'abandoned'; readonly overtakenAfterMs?: number }
 
 /** What a policy may know of the request that is to be placed. */
 export interface LeaseRequest {
@@ -57,8 +73,10 @@ export interface LeaseRequest {
   readonly key: string
   /** Whether sending it a second time does no harm. */
   readonly repeatable: boolean
-  /** Targets already tried in this exchange. */
+  /** Targets already tried in this exchange: used again only when no other can be had. */
   readonly tried: ReadonlySet<Target>
+  /** Only a target that was not tried yet will do (a hedge). Default false. */
+  readonly elsewhere?: boolean
 }
 
 /** How one target is chosen among candidates. */
@@ -70,21 +88,37 @@ export interface Balancer {
   onOutcome?(target: Target, outcome: Outcome): void
 }
 
+/**
+ * Why a target may not be used. `unhealthy`: it is believed to fail; set aside when so few are left that the
+ * belief itself is doubtful (panic). `barred`: it is not to be used whatever happens (an open breaker).
+ * `unchecked`: nothing is known of it yet; it does not count as a member of its tier so far.
+ */
+export type Veto = 'unhealthy' | 'barred' | 'unchecked'
+
 /** An opinion on which targets may be used. Several may speak: any veto wins, the smallest share wins. */
 export interface HealthSource {
   readonly name: string
   /** Asked when a snapshot is built. A question: changes nothing. Tell a change of mind with `registry.changed`. */
   allows(target: Target): boolean
+  /** Asked of targets that it does not allow. Default unhealthy. */
+  veto?(target: Target): Veto
   /** 0..1 of the target's usual traffic (slow start, a doubt). Default 1. Asked when a snapshot is built. */
   share?(target: Target): number
+  /**
+   * Whether there is proof that the target works now. A request that cannot be repeated goes to such a target as
+   * long as there is one. Asked when it is placed: has to be cheap, and changes nothing. Default true.
+   */
+  trusts?(target: Target): boolean
   /** Asked of the picked target only: where a half-open breaker spends a permit. `false` means pick another. */
   admit?(target: Target, request: LeaseRequest): boolean
   onOutcome?(target: Target, outcome: Outcome): void
 }
 
-/** Facts about an attempt that a failover policy decides from. */
+/** Facts about an attempt that a failover policy decides from. They hold during the call: what is kept is copied. */
 export interface Attempt {
   readonly upstream: string
+  /** Name of the route. */
+  readonly route: string
   readonly target: Target
   /** 1 for the first attempt of the exchange. */
   readonly number: number
@@ -95,11 +129,21 @@ export interface Attempt {
   readonly replayable: boolean
   /** Milliseconds since the exchange began. */
   readonly elapsedMs: number
+  /** Whether a target that could be used was not tried yet. */
+  untried(): boolean
 }
 
 /** Whether and when another attempt is made. Without one an exchange has a single attempt. */
 export interface FailoverPolicy {
+  /** Asked of every attempt that was answered, and of one that failed with no other under way. */
   decide(attempt: Attempt, outcome: Outcome): { retry: false } | { retry: true; delayMs: number }
+  /**
+   * Asked when an attempt begins: after how many milliseconds without a complete answer another one may begin
+   * beside it. Undefined is never.
+   */
+  hedgeAfterMs?(attempt: Attempt): number | undefined
+  /** Asked when that time has come. A hedge that it grants is made if there is a target not tried yet. */
+  mayHedge?(attempt: Attempt): boolean
 }
 
 /**
@@ -108,19 +152,14 @@ export interface FailoverPolicy {
  */
 export interface Lease {
   readonly target: Target
+  /** The target has sent its response head: it lives. `settle` says so too, unless the attempt was abandoned. */
+  heard(): void
   settle(outcome: Outcome): void
   release(): void
 }
 
 /** No lease: `empty`, no target is eligible; `overloaded`, all that are eligible are full. */
 export type LeaseRefusal = 'empty' | 'overloaded'
-
-export type Listener = (target: Target, outcome: Outcome) => void
-
-export interface TargetChange {
-  readonly kind: 'added' | 'draining' | 'removed' | 'changed'
-  readonly target: Target
-}
 
 /** Parameters of a target added while running. */
 export interface TargetSpec {
@@ -147,7 +186,7 @@ export interface Upstream {
   undrain(target: Target): void
   /** Drains, then forgets the target. */
   remove(target: Target): Promise<void>
-  /** Targets that a request which came now could get, over all tiers in use. */
+  /** Targets that a request which came now could get, over all tiers in use; in panic, unhealthy ones too. */
   eligible(): readonly Target[]
 }
 
@@ -180,57 +219,12 @@ export interface UpstreamRegistry {
   readonly failover: FailoverPolicy | undefined
   /** Hears every settled outcome. */
   subscribe(listener: Listener): void
+  /** Tells of a decision or a change; those who listen hear of it at once, the log has it. */
+  announce(event: UpstreamEvent): void
+  onEvent(listener: (event: UpstreamEvent) => void): void
   /** Hears of targets that come, go or change. */
   onTargetChange(listener: (change: TargetChange) => void): void
   /** Throws if there is no such upstream. */
   upstream(name: string): Upstream
   readonly upstreams: ReadonlyMap<string, Upstream>
-}
-
-/** How an attempt went, for logs, metrics and those who ask why. */
-export interface AttemptRecord {
-  readonly target: Target
-  /** `undefined` while it is under way. */
-  outcome: Outcome | undefined
-  /** What was done about it. */
-  decision: 'commit' | 'retry' | 'give-up' | 'abandon' | undefined
-}
-
-/** What the exchange loop must know of a request; the routing makes it. */
-export interface ExchangePlan {
-  /** Name of the route, for logs and metrics. */
-  readonly route: string
-  readonly upstream: string
-  /** Path and query as the target will see them. */
-  readonly path: string
-  /** Hash key ('' where the route has none). */
-  readonly key: string
-  /** The route says that repeating does no harm; undefined leaves it to the method. */
-  readonly repeatable: boolean | undefined
-  /** Milliseconds for the whole exchange, if the route has its own; 0 is no limit. */
-  readonly timeoutMs: number | undefined
-  /** Changes the headers that the target will see, in place, as the last one to do so. */
-  readonly editRequest: ((headers: Record<string, string | string[] | undefined>) => void) | undefined
-  /** A second upstream that is sent a copy, whose answer is ignored. */
-  readonly mirror: string | undefined
-}
-
-/** One client request and all the attempts made for it. Found on `request.exchange`. */
-export interface Exchange {
-  readonly plan: ExchangePlan
-  readonly attempts: readonly AttemptRecord[]
-  /** Milliseconds spent waiting for targets, over all attempts. */
-  readonly upstreamMs: number
-  /** Takes the first lease. Returns what stands for the upstream in URLs; throws a `GatewayError` if there is no target. */
-  begin(): string
-  /** Sends the request from these headers on its way; what reply-from is handed as headers. */
-  outgoing(
-    headers: Record<string, string | string[] | undefined>,
-  ): Record<string, string | string[] | undefined>
-  /** Rid of what belongs to the connection with the target only. */
-  incoming(
-    headers: Record<string, string | string[] | undefined>,
-  ): Record<string, string | string[] | undefined>
-  /** Sends the committed answer's body. */
-  answer(body: unknown): void
 }

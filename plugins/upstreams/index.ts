@@ -11,12 +11,19 @@ declare module 'fastify' {
 
 export default fp(
   async (app) => {
-    const specs = Object.entries(app.gateway.upstreams).map(([name, { targets, limits }]) => [
+    const specs = Object.entries(app.gateway.upstreams).map(([name, { limits, ...spec }]) => [
       name,
-      { targets, capacity: limits.connections + limits.queue },
+      { ...spec, capacity: limits.connections + limits.queue },
     ])
     const context = { now: () => performance.now(), random: () => Math.random() }
-    app.decorate('upstreams', new Registry(context, Object.fromEntries(specs)))
+    const registry = new Registry(context, Object.fromEntries(specs))
+    registry.onEvent(({ level, name, target, ...event }) => {
+      app.log[level](
+        { event: name, ...event, ...(target === undefined ? {} : { target: target.origin }) },
+        name,
+      )
+    })
+    app.decorate('upstreams', registry)
   },
   { name: 'upstreams', dependencies: ['config'] },
 )

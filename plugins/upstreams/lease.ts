@@ -5,12 +5,15 @@ export const ABANDONED: Outcome = { kind: 'abandoned' }
 
 /** Hears what became of an attempt. */
 export interface Settling {
+  /** Monotonic milliseconds. */
+  now(): number
   settled(target: TargetState, outcome: Outcome): void
 }
 
 export class LeaseState implements Lease {
   readonly target: TargetState
   readonly #upstream: Settling
+  #waiting = true
   #settled = false
   #released = false
 
@@ -19,11 +22,25 @@ export class LeaseState implements Lease {
     this.#upstream = upstream
     this.target = target
     target.inflight++
+    if (target.waiting++ === 0) target.quietSince = upstream.now()
+  }
+
+  heard(): void {
+    if (!this.#waiting) return
+    this.#waiting = false
+    this.target.waiting--
+    this.target.quietSince = this.#upstream.now()
   }
 
   settle(outcome: Outcome): void {
     if (this.#settled) return
     this.#settled = true
+    if (outcome.kind !== 'abandoned') this.heard()
+    else if (this.#waiting) {
+      // No sign of life: the others that wait have waited no less.
+      this.#waiting = false
+      this.target.waiting--
+    }
     this.#upstream.settled(this.target, outcome)
   }
 

@@ -11,6 +11,8 @@ export class Placement {
   readonly #context: PolicyContext
   readonly #sources: readonly HealthSource[]
   readonly #capacity: number
+  #admitting: HealthSource[] = []
+  #trusting: HealthSource[] = []
 
   constructor(context: PolicyContext, sources: readonly HealthSource[], capacity: number) {
     this.#context = context
@@ -18,27 +20,41 @@ export class Placement {
     this.#capacity = capacity
   }
 
-  /** A target for the request, or undefined if none of these tiers has room. */
-  place(tiers: readonly Tier[], request: LeaseRequest): TargetState | undefined {
-    const first = tiers[0] as Tier
-    if (tiers.length === 1) return this.#within(first, request) ?? this.#again(tiers, request)
-    const dice = this.#context.random()
-    const chosen = tiers.find(({ upTo }) => dice < upTo) ?? first
-    let target = this.#within(chosen, request)
-    for (let i = 0; target === undefined && i < tiers.length; i++) {
-      const tier = tiers[i] as Tier
-      if (tier !== chosen) target = this.#within(tier, request)
-    }
-    return target ?? this.#again(tiers, request)
+  /** Looks anew at who is to be asked what. */
+  refresh(): void {
+    this.#admitting = this.#sources.filter(({ admit }) => admit !== undefined)
+    this.#trusting = this.#sources.filter(({ trusts }) => trusts !== undefined)
   }
 
-  #within({ balancer, candidates }: Tier, request: LeaseRequest): TargetState | undefined {
+  /** A target for the request, or undefined if none of these tiers has room. */
+  place(tiers: readonly Tier[], request: LeaseRequest): TargetState | undefined {
+    // What cannot be undone goes where there is proof of life, as long as there is such a place.
+    const proven =
+      request.repeatable || this.#trusting.length === 0 ? undefined : this.#over(tiers, request, true)
+    return proven ?? this.#over(tiers, request, false) ?? this.#again(tiers, request)
+  }
+
+  #over(tiers: readonly Tier[], request: LeaseRequest, proven: boolean): TargetState | undefined {
+    const first = tiers[0] as Tier
+    if (tiers.length === 1) return this.#within(first, request, proven)
+    const dice = first.upTo < 1 ? this.#context.random() : 0
+    const chosen = tiers.find(({ upTo }) => dice < upTo) ?? first
+    let target = this.#within(chosen, request, proven)
+    for (let i = 0; target === undefined && i < tiers.length; i++) {
+      const tier = tiers[i] as Tier
+      if (tier !== chosen) target = this.#within(tier, request, proven)
+    }
+    return target
+  }
+
+  #within(tier: Tier, request: LeaseRequest, proven: boolean): TargetState | undefined {
+    const { balancer, candidates } = tier
     let thinned: Set<TargetState> | undefined
-    for (let i = 0; i < REPICKS; i++) {
+    for (let i = 0; balancer !== undefined && i < REPICKS; i++) {
       // A balancer of a user may return nothing, or a target that it kept from an earlier snapshot.
       const target = balancer.pick(candidates, request) as TargetState | undefined
       if (target?.candidate !== true || thinned?.has(target)) continue
-      if (!this.#free(target, request)) continue
+      if (!this.#free(target, request, proven)) continue
       // One throw of the dice a lease: a balancer that insists on a target cannot wear its share down.
       if (target.share < 1 && this.#context.random() >= target.share) {
         thinned ??= new Set()
@@ -47,7 +63,8 @@ export class Placement {
       }
       if (this.#admits(target, request)) return target
     }
-    const takes = (target: TargetState) => this.#free(target, request) && this.#admits(target, request)
+    const takes = (target: TargetState) =>
+      this.#free(target, request, proven) && this.#admits(target, request)
     return (
       leastBusy(candidates, (target) => !thinned?.has(target) && takes(target)) ??
       (thinned && leastBusy([...thinned], takes))
@@ -56,26 +73,30 @@ export class Placement {
 
   /** Every target has been tried: better a second try at one than none at all. */
   #again(tiers: readonly Tier[], request: LeaseRequest): TargetState | undefined {
-    if (request.tried.size === 0) return undefined
+    if (request.tried.size === 0 || request.elsewhere === true) return undefined
     return leastBusy(
       tiers.flatMap(({ candidates }) => candidates),
       (target) => target.inflight < this.#capacity && this.#admits(target, request),
     )
   }
 
-  #free(target: TargetState, { tried }: LeaseRequest): boolean {
-    return target.inflight < this.#capacity && !(tried.size > 0 && tried.has(target))
+  #free(target: TargetState, { tried }: LeaseRequest, proven: boolean): boolean {
+    if (target.inflight >= this.#capacity || (tried.size > 0 && tried.has(target))) return false
+    return !proven || this.#trusted(target)
+  }
+
+  #trusted(target: TargetState): boolean {
+    for (const source of this.#trusting) if (source.trusts?.(target) === false) return false
+    return true
   }
 
   #admits(target: TargetState, request: LeaseRequest): boolean {
-    const sources = this.#sources
+    const sources = this.#admitting
     for (let i = 0; i < sources.length; i++) {
       const source = sources[i] as HealthSource
-      if (source.admit === undefined || source.admit(target, request)) continue
+      if (source.admit?.(target, request) !== false) continue
       // Those asked before have spent a permit on an attempt that is not made.
-      for (const before of sources.slice(0, i)) {
-        if (before.admit !== undefined) before.onOutcome?.(target, ABANDONED)
-      }
+      for (const before of sources.slice(0, i)) before.onOutcome?.(target, ABANDONED)
       return false
     }
     return true

@@ -2,14 +2,13 @@ import type {
   BalancerFactory,
   FailoverPolicy,
   HealthSource,
-  Listener,
   PolicyContext,
   Target,
-  TargetChange,
   TargetSpec,
   Upstream,
   UpstreamRegistry,
 } from './contract.ts'
+import type { Listener, TargetChange, UpstreamEvent } from './events.ts'
 import { UpstreamState } from './upstream.ts'
 
 /** An upstream as it is configured. */
@@ -17,6 +16,10 @@ export interface UpstreamSpec {
   readonly targets: readonly TargetSpec[]
   /** Attempts that one target may have under way, queued ones included. */
   readonly capacity: number
+  /** Part of a tier below which health is set aside. Default 0: never. */
+  readonly panicThreshold?: number
+  /** Milliseconds that a tier must have been better for before it is given more traffic again. Default 0. */
+  readonly failBackAfter?: number
 }
 
 /** The upstreams that all concerns share. */
@@ -27,6 +30,7 @@ export class Registry implements UpstreamRegistry {
   readonly #healthSources: HealthSource[] = []
   readonly #listeners: Listener[] = []
   readonly #changeListeners: ((change: TargetChange) => void)[] = []
+  readonly #eventListeners: ((event: UpstreamEvent) => void)[] = []
   readonly #wanted = new Map<UpstreamState, { policy: string; options: unknown }>()
 
   constructor(context: PolicyContext, specs: Readonly<Record<string, UpstreamSpec>>) {
@@ -37,11 +41,12 @@ export class Registry implements UpstreamRegistry {
       told: (change: TargetChange) => {
         for (const listener of this.#changeListeners) listener(change)
       },
+      announce: (event: UpstreamEvent) => this.announce(event),
     }
     this.upstreams = new Map(
-      Object.entries(specs).map(([name, { targets, capacity }]) => {
-        const upstream = new UpstreamState(name, around, capacity)
-        for (const target of targets) upstream.add(target)
+      Object.entries(specs).map(([name, spec]) => {
+        const upstream = new UpstreamState(name, around, spec)
+        for (const target of spec.targets) upstream.add(target)
         return [name, upstream]
       }),
     )
@@ -79,6 +84,14 @@ export class Registry implements UpstreamRegistry {
 
   subscribe(listener: Listener): void {
     this.#listeners.push(listener)
+  }
+
+  announce(event: UpstreamEvent): void {
+    for (const listener of this.#eventListeners) listener(event)
+  }
+
+  onEvent(listener: (event: UpstreamEvent) => void): void {
+    this.#eventListeners.push(listener)
   }
 
   onTargetChange(listener: (change: TargetChange) => void): void {

@@ -1,6 +1,16 @@
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import { custom, decimal, integer, nonEmptyList, object, oneOf, section, withDefault } from '../config/kit.ts'
+import {
+  custom,
+  decimal,
+  duration,
+  integer,
+  nonEmptyList,
+  object,
+  oneOf,
+  section,
+  withDefault,
+} from '../config/kit.ts'
 import { written } from '../config/messages.ts'
 import { originProblem, serverOf } from './origin.ts'
 
@@ -25,7 +35,17 @@ const limits = section(
   { description: 'Bounds on what one target is asked to carry.' },
 )
 
-export const schema = { target, upstream: { targets, limits } }
+const tiers = {
+  /**
+   * Part of a tier's targets. When fewer may be used, and all tiers together cannot carry the traffic, unhealthy
+   * targets are used as well: a trickle each until they answer, then fully. 0 is never. Default 0.5.
+   */
+  panicThreshold: withDefault(decimal({ minimum: 0, maximum: 1 }), 0.5),
+  /** A tier that got better is given more traffic only after it has been so for this long. Default 10s. */
+  failBackAfter: withDefault(duration({ maximum: '1h' }), '10s'),
+}
+
+export const schema = { target, upstream: { targets, limits, ...tiers } }
 
 declare module '../config/define.ts' {
   interface TargetSchema {
@@ -35,6 +55,8 @@ declare module '../config/define.ts' {
   }
   interface UpstreamSchema {
     limits: typeof limits
+    panicThreshold: typeof tiers.panicThreshold
+    failBackAfter: typeof tiers.failBackAfter
   }
 }
 

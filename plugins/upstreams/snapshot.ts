@@ -1,46 +1,108 @@
 import type { Balancer, Candidates, HealthSource } from './contract.ts'
+import type { FailBack } from './fail-back.ts'
 import type { TargetState } from './target.ts'
-import { tierShares } from './tiers.ts'
+import { carries, inPanic, type TierHealth, tierShares } from './tiers.ts'
 
-/** A tier that is in use, and those of its targets that may be picked. */
+/**
+ * What a target that is believed to fail gets of its usual traffic in panic until it has answered again: enough
+ * to find out. Envoy gives it all; a dead one would then cost each of its requests a retry.
+ */
+const PANIC_SHARE = 0.1
+
+/** A tier, and those of its targets that may be picked. */
 export interface Tier {
-  readonly balancer: Balancer
+  /** Undefined where it has no share: it is there for requests that no other tier can take. */
+  readonly balancer: Balancer | undefined
   readonly candidates: readonly [TargetState, ...TargetState[]]
   /** Upper end of this tier's stretch of [0, 1). */
   readonly upTo: number
 }
 
+export interface Snapshot {
+  readonly tiers: readonly Tier[]
+  /** By tier; sums to 1 unless nobody can be picked. */
+  readonly shares: readonly number[]
+  /** Numbers of the tiers in which health is set aside. */
+  readonly panic: readonly number[]
+}
+
+/** What decides over the tiers of an upstream. */
+export interface TierRules {
+  readonly panicThreshold: number
+  readonly failBack: FailBack
+}
+
 interface Level {
   total: number
   readonly eligible: TargetState[]
+  readonly unhealthy: TargetState[]
 }
 
-/** Who may be picked, by tier: health, draining, shares and spill-over folded into one list. */
-export function buildTiers(
+/** Who may be picked, by tier: health, draining, shares, spill-over and panic folded into one list. */
+export function buildSnapshot(
   targets: readonly TargetState[],
   sources: readonly HealthSource[],
+  { panicThreshold, failBack }: TierRules,
+  now: number,
   balancerOf: (tier: number, candidates: Candidates) => Balancer,
-): Tier[] {
-  const levels: Level[] = []
-  for (const target of targets) {
-    levels[target.tier] ??= { total: 0, eligible: [] }
-    const level = levels[target.tier] as Level
-    level.total++
-    target.candidate = false
-    target.share = sources.reduce((least, source) => Math.min(least, source.share?.(target) ?? 1), 1)
-    if (!target.draining && sources.every((source) => source.allows(target))) level.eligible.push(target)
-  }
-  const shares = tierShares(
-    Array.from(levels, (level) => ({ eligible: level?.eligible.length ?? 0, total: level?.total ?? 0 })),
-  )
+): Snapshot {
+  const levels = sort(targets, sources)
+  const health = levels.map(({ eligible, total }) => ({ eligible: eligible.length, total }))
+  const panicking = inPanic(health, panicThreshold)
+  const usable = levels.map(({ eligible, unhealthy }, i) => {
+    if (panicking[i] !== true) return eligible
+    for (const target of unhealthy) {
+      if (!trusted(target, sources)) target.share = Math.min(target.share, PANIC_SHARE)
+    }
+    return [...eligible, ...unhealthy]
+  })
+  const shares: number[] = sharesOf(health, failBack, now)
+  const first = usable.findIndex((candidates) => candidates.length > 0)
+  // Nobody is well anywhere: the first tier that panics has it all.
+  const idle = !shares.some((share) => share > 0)
+  if (first !== -1 && idle) shares[first] = 1
+
   const tiers: Tier[] = []
   let upTo = 0
-  for (const [number, share] of shares.entries()) {
-    if (share === 0) continue
+  for (const [number, list] of usable.entries()) {
+    if (list.length === 0) continue
+    const candidates = list as unknown as Tier['candidates']
+    const share = shares[number] as number
     upTo += share
-    const candidates = levels[number]?.eligible as unknown as Tier['candidates']
     for (const target of candidates) target.candidate = true
-    tiers.push({ balancer: balancerOf(number, candidates), candidates, upTo })
+    tiers.push({ balancer: share === 0 ? undefined : balancerOf(number, candidates), candidates, upTo })
   }
-  return tiers
+  const panic = [...panicking.keys()].filter((number) => panicking[number])
+  return { tiers, shares, panic }
+}
+
+function sort(targets: readonly TargetState[], sources: readonly HealthSource[]): Level[] {
+  const levels: Level[] = []
+  for (const target of targets) {
+    levels[target.tier] ??= { total: 0, eligible: [], unhealthy: [] }
+    const level = levels[target.tier] as Level
+    target.candidate = false
+    target.share = sources.reduce((least, source) => Math.min(least, source.share?.(target) ?? 1), 1)
+    const vetoes = sources.filter((source) => !source.allows(target))
+    const kinds = vetoes.map((source) => source.veto?.(target) ?? 'unhealthy')
+    // Who is told to go, or is not known yet, is missed by nobody.
+    if (target.draining || kinds.includes('unchecked')) continue
+    level.total++
+    if (kinds.length === 0) level.eligible.push(target)
+    else if (!kinds.includes('barred')) level.unhealthy.push(target)
+  }
+  return Array.from(levels, (level) => level ?? { total: 0, eligible: [], unhealthy: [] })
+}
+
+function trusted(target: TargetState, sources: readonly HealthSource[]): boolean {
+  return sources.every((source) => source.trusts?.(target) !== false)
+}
+
+/** A tier that got better is held back only as long as the others can carry the traffic without it. */
+function sharesOf(health: readonly TierHealth[], failBack: FailBack, now: number): number[] {
+  const held = health.map(({ eligible, total }, tier) => ({
+    eligible: total === 0 ? 0 : failBack.held(tier, eligible / total, now) * total,
+    total,
+  }))
+  return tierShares(carries(held) ? held : health)
 }

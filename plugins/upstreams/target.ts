@@ -8,6 +8,8 @@ export class TargetState implements Target {
   readonly tier: number
   weight: number
   inflight = 0
+  waiting = 0
+  quietSince = 0
   draining = false
   share = 1
   /** Part of the present snapshot: the registry takes no other, whatever a balancer returns. */

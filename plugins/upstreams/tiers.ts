@@ -7,6 +7,15 @@ export interface TierHealth {
 /** Envoy's overprovisioning factor: a tier carries all the traffic until fewer than 1 / 1.4 (72 %) of it are left. */
 const OVERPROVISIONING = 1.4
 
+function healthOf({ eligible, total }: TierHealth): number {
+  return total === 0 ? 0 : Math.min(1, (OVERPROVISIONING * eligible) / total)
+}
+
+/** Whether all tiers together can carry all the traffic. */
+export function carries(tiers: readonly TierHealth[]): boolean {
+  return tiers.reduce((sum, tier) => sum + healthOf(tier), 0) >= 1
+}
+
 /**
  * The share of the traffic that each tier gets, tier 0 first; the shares sum to 1 unless no target is left at all.
  *
@@ -14,9 +23,7 @@ const OVERPROVISIONING = 1.4
  * before it left over; where all together do not come to 1 they are scaled up to it.
  */
 export function tierShares(tiers: readonly TierHealth[]): number[] {
-  const health = tiers.map(({ eligible, total }) =>
-    total === 0 ? 0 : Math.min(1, (OVERPROVISIONING * eligible) / total),
-  )
+  const health = tiers.map(healthOf)
   const sum = Math.min(
     1,
     health.reduce((total, one) => total + one, 0),
@@ -28,4 +35,16 @@ export function tierShares(tiers: readonly TierHealth[]): number[] {
     // What is left of 1 after subtracting shares that sum to 1 may be a rounding crumb.
     return share < 1e-12 ? 0 : share
   })
+}
+
+/**
+ * The tiers in which health is set aside because so few targets are left that it is more likely wrong than right, or
+ * that those left would go down under the load: better some errors than none served.
+ *
+ * Envoy's panic: only if all tiers together cannot carry the traffic, and then each tier of which less than
+ * `threshold` may be used.
+ */
+export function inPanic(tiers: readonly TierHealth[], threshold: number): boolean[] {
+  const needed = !carries(tiers)
+  return tiers.map(({ eligible, total }) => needed && total > 0 && eligible / total < threshold)
 }

@@ -6,19 +6,21 @@ import type {
   Lease,
   LeaseRefusal,
   LeaseRequest,
-  Listener,
   Outcome,
   PolicyContext,
   Target,
-  TargetChange,
   TargetSpec,
   Upstream,
 } from './contract.ts'
+import type { Listener, TargetChange, UpstreamEvent } from './events.ts'
+import { FailBack } from './fail-back.ts'
 import { LeaseState } from './lease.ts'
 import { originProblem, serverOf } from './origin.ts'
 import { Placement } from './place.ts'
-import { buildTiers, type Tier } from './snapshot.ts'
+import type { UpstreamSpec } from './registry.ts'
+import { buildSnapshot, type Tier, type TierRules } from './snapshot.ts'
 import { TargetState } from './target.ts'
+import { TierWatch } from './tier-watch.ts'
 
 /** What an upstream shares with the other upstreams of its registry. */
 export interface Surroundings {
@@ -26,6 +28,7 @@ export interface Surroundings {
   readonly healthSources: readonly HealthSource[]
   readonly listeners: readonly Listener[]
   told(change: TargetChange): void
+  announce(event: UpstreamEvent): void
 }
 
 function inTurn(): Balancer {
@@ -52,13 +55,22 @@ export class UpstreamState implements Upstream {
   #create: (() => Balancer) | undefined
   #targets: TargetState[] = []
   readonly #servers = new Set<string>()
-  #tiers: Tier[] = []
+  readonly #rules: TierRules
+  readonly #watch: TierWatch
+  #tiers: readonly Tier[] = []
   #stale = true
+  /** Monotonic milliseconds from which the snapshot does not hold any more. */
+  #dueAt = Number.POSITIVE_INFINITY
 
-  /** @param capacity attempts that one target may have under way, queued ones included */
-  constructor(name: string, around: Surroundings, capacity: number) {
+  constructor(
+    name: string,
+    around: Surroundings,
+    { capacity, panicThreshold = 0, failBackAfter = 0 }: Omit<UpstreamSpec, 'targets'>,
+  ) {
     this.name = name
     this.#around = around
+    this.#rules = { panicThreshold, failBack: new FailBack(failBackAfter) }
+    this.#watch = new TierWatch(name, (event) => around.announce(event))
     this.#placement = new Placement(around.context, around.healthSources, capacity)
   }
 
@@ -73,7 +85,7 @@ export class UpstreamState implements Upstream {
   }
 
   lease(request: LeaseRequest): Lease | LeaseRefusal {
-    if (this.#stale) this.#rebuild()
+    this.#refresh()
     if (this.#tiers.length === 0) return 'empty'
     const target = this.#placement.place(this.#tiers, request)
     return target === undefined ? 'overloaded' : new LeaseState(this, target)
@@ -132,13 +144,17 @@ export class UpstreamState implements Upstream {
   }
 
   eligible(): readonly Target[] {
-    if (this.#stale) this.#rebuild()
-    return this.#tiers.flatMap(({ candidates }) => candidates)
+    this.#refresh()
+    return this.#tiers.flatMap(({ balancer, candidates }) => (balancer === undefined ? [] : candidates))
   }
 
   /** The snapshot no longer holds. It is rebuilt when the next request asks, so that many changes cost one. */
   invalidate(): void {
     this.#stale = true
+  }
+
+  now(): number {
+    return this.#around.context.now()
   }
 
   settled(target: TargetState, outcome: Outcome): void {
@@ -158,11 +174,20 @@ export class UpstreamState implements Upstream {
     this.#around.told({ kind, target })
   }
 
-  #rebuild(): void {
+  #refresh(): void {
+    if (!this.#stale && (this.#dueAt === Number.POSITIVE_INFINITY || this.now() < this.#dueAt)) return
     this.#stale = false
-    this.#tiers = buildTiers(this.#targets, this.#around.healthSources, (tier, candidates) =>
-      this.#balancer(tier, candidates),
+    this.#placement.refresh()
+    const snapshot = buildSnapshot(
+      this.#targets,
+      this.#around.healthSources,
+      this.#rules,
+      this.now(),
+      (tier, candidates) => this.#balancer(tier, candidates),
     )
+    this.#tiers = snapshot.tiers
+    this.#dueAt = this.#rules.failBack.due
+    this.#watch.look(snapshot)
   }
 
   #balancer(tier: number, candidates: Candidates): Balancer {

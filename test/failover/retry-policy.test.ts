@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { backoff, mayRetry, retryPolicy } from '../../plugins/failover/retry-policy.ts'
+import { describe, it, test } from 'node:test'
+import { Hedging } from '../../plugins/failover/hedging.ts'
+import { backoff, failoverPolicy, mayRetry, pause } from '../../plugins/failover/retry-policy.ts'
 import type { Attempt, Outcome, Target } from '../../plugins/upstreams/contract.ts'
 
 const GET = { repeatable: true, replayable: true }
@@ -15,12 +16,14 @@ function attempt(facts: Partial<Attempt>): Attempt {
   const target = {} as Target
   return {
     upstream: 'u',
+    route: 'r',
     target,
     number: 1,
     method: 'X',
     repeatable: true,
     replayable: true,
     elapsedMs: 0,
+    untried: () => true,
     ...facts,
   }
 }
@@ -44,37 +47,77 @@ for (const [what, facts, outcome, retried] of table) {
   })
 }
 
-test('there are as many retries as the upstream says, and no more', () => {
-  const options = { retries: 2, retryOn: [503], maxBackoff: 250 }
-  const policy = retryPolicy(
-    () => options,
-    () => ({ deposit() {}, withdraw: () => true }),
+const OPTIONS = { retries: 2, retryOn: [503], maxBackoff: 250, maxRetryAfter: 1000 }
+const NEVER = new Hedging(
+  () => ({ enabled: false, after: 0, atLeast: 0 }),
+  () => ({ deposit() {}, withdraw: () => false }),
+  () => 0,
+)
+
+/** The policy, with a budget that says yes or no, and how often it was asked. */
+function policyOf(yes: boolean) {
+  const asked = { times: 0 }
+  const withdraw = () => {
+    asked.times++
+    return yes
+  }
+  const budget = { deposit() {}, withdraw }
+  const policy = failoverPolicy(
+    () => OPTIONS,
+    () => budget,
+    NEVER,
     { random: () => 0.5 },
   )
+  return { policy, asked }
+}
+
+test('there are as many retries as the upstream says, and no more', () => {
+  const { policy } = policyOf(true)
   const verdicts = [1, 2, 3].map((number) => policy.decide(attempt({ number }), reset).retry)
   assert.deepEqual(verdicts, [true, true, false])
 })
 
 test('an empty budget ends the retries, and one that is not made costs nothing', () => {
-  let asked = 0
-  const budget = {
-    deposit() {},
-    withdraw() {
-      asked++
-      return false
-    },
-  }
-  const options = { retries: 2, retryOn: [503], maxBackoff: 250 }
-  const policy = retryPolicy(
-    () => options,
-    () => budget,
-    { random: () => 0.5 },
-  )
+  const { policy, asked } = policyOf(false)
   assert.deepEqual(policy.decide(attempt(GET), reset), { retry: false })
-  assert.equal(asked, 1)
+  assert.equal(asked.times, 1)
   policy.decide(attempt(POST), reset)
   policy.decide(attempt({ ...GET, number: 3 }), reset)
-  assert.equal(asked, 1)
+  assert.equal(asked.times, 1)
+})
+
+test('a refused connection costs the budget nothing as long as another target is left', () => {
+  const { policy, asked } = policyOf(false)
+  assert.deepEqual(policy.decide(attempt({ ...POST, number: 2 }), refused), { retry: true, delayMs: 0 })
+  assert.equal(asked.times, 0)
+  assert.deepEqual(policy.decide(attempt({ ...GET, untried: () => false }), refused), { retry: false })
+  assert.equal(asked.times, 1)
+})
+
+describe('a Retry-After', () => {
+  const busy = (retryAfterMs: number): Outcome => ({
+    kind: 'answered',
+    status: 503,
+    latencyMs: 1,
+    retryAfterMs,
+  })
+  const last = attempt({ ...GET, untried: () => false })
+  const of = (one: Attempt, outcome: Outcome) => pause(one, outcome, OPTIONS, () => 0)
+
+  it('is nothing to wait for where another target has not been asked', () => {
+    assert.equal(of(attempt(GET), busy(600)), 0)
+  })
+  it('is waited for where the same target would be asked again', () => {
+    assert.equal(of(last, busy(600)), 600)
+    const { policy } = policyOf(true)
+    assert.deepEqual(policy.decide(last, busy(600)), { retry: true, delayMs: 600 })
+  })
+  it('that is too long ends the retries, at no cost', () => {
+    assert.equal(of(last, busy(1001)), undefined)
+    const { policy, asked } = policyOf(true)
+    assert.deepEqual(policy.decide(last, busy(1001)), { retry: false })
+    assert.equal(asked.times, 0)
+  })
 })
 
 test('the first retry goes at once, later ones within [0, (2^n - 1) x 25 ms) and never above the cap', () => {

@@ -13,6 +13,8 @@ export function testTarget(number: number, figures: Partial<Target> = {}): TestT
     weight: 1,
     tier: 0,
     inflight: 0,
+    waiting: 0,
+    quietSince: 0,
     draining: false,
     share: 1,
     ...figures,

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { AnswerStream } from '../../plugins/transport/answer.ts'
 import { Attempt } from '../../plugins/transport/attempt.ts'
 import type { AttemptOwner } from '../../plugins/transport/attempt-owner.ts'
+import { Memory } from '../../plugins/transport/memory.ts'
 import type { Outcome } from '../../plugins/upstreams/contract.ts'
 
 const IDLE = 150
@@ -17,8 +18,8 @@ function streaming(): { attempt: Attempt; stream: AnswerStream; outcomes: Outcom
     streams: (_attempt, stream) => streams.push(stream),
     broke() {},
   } as Partial<AttemptOwner> as AttemptOwner
-  const lease = { target: {}, settle: (outcome: Outcome) => outcomes.push(outcome), release() {} }
-  const attempt = new Attempt(owner, lease as never, {
+  const lease = { target: {}, heard() {}, settle: (outcome: Outcome) => outcomes.push(outcome), release() {} }
+  const attempt = new Attempt(owner, lease as never, 'first', { pool: { dispatch() {} } } as never, {
     method: 'GET',
     path: '/',
     headers: [],
@@ -27,8 +28,10 @@ function streaming(): { attempt: Attempt; stream: AnswerStream; outcomes: Outcom
     // No timer: the tests say themselves when a deadline is looked at.
     deadlines: { watch() {}, unwatch() {} } as never,
     gather: 0,
+    gatherWithin: 0,
+    memory: new Memory(1_000_000),
   })
-  attempt.send({ pool: { dispatch() {} } } as never)
+  attempt.send()
   const controller = { pause() {}, resume() {}, abort() {} } as never
   attempt.onRequestStart(controller)
   attempt.onResponseStart(controller, 200, { 'content-length': '1000000' })

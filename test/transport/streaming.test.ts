@@ -105,6 +105,7 @@ test('a large answer arrives whole through a client that pauses', async (t) => {
   await idle(gateway)
 })
 
+/** Bodies too long, or not to be waited for, to be gathered. */
 for (const [name, head, body] of [
   ['a length', 'HTTP/1.1 200 OK\nContent-Type: text/plain\nContent-Length: 1000000', 'x'.repeat(100_000)],
   ['chunks', 'HTTP/1.1 200 OK\nContent-Type: text/plain\nTransfer-Encoding: chunked', '5\r\nhello\r\n'],
@@ -115,7 +116,7 @@ for (const [name, head, body] of [
       const target = await startFaulty(t, ({ socket }) => {
         socket.write(wire(head, body), () => setTimeout(() => socket[how](), 20))
       })
-      const gateway = await gatewayTo(t, target.origin)
+      const gateway = await gatewayTo(t, target.origin, { upstream: { gatherWithin: 0 } })
       const { status, complete } = await ask(gateway.port)
       assert.equal(status, 200)
       assert.equal(complete, false)

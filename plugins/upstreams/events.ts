@@ -1,0 +1,28 @@
+/** What the registry tells those who listen. */
+import type { Outcome, Target } from './contract.ts'
+
+export type Listener = (target: Target, outcome: Outcome) => void
+
+/**
+ * A decision or a change that an operator wants to know of, told once. Health sources tell each other in this way
+ * too: `unhealthy` and `healthy` (a check), `ejected` and `returned` (outlier detection), `spilled` and `restored`
+ * (tiers), `panic` and `calm`.
+ */
+export interface UpstreamEvent {
+  /** One or two words in kebab case. */
+  readonly name: string
+  readonly upstream: string
+  /** Undefined where it is about the upstream as a whole. */
+  readonly target?: Target
+  /** Name of the source that says so. */
+  readonly by: string
+  /** For people. */
+  readonly why: string
+  /** `warn` where something got worse. */
+  readonly level: 'info' | 'warn'
+}
+
+export interface TargetChange {
+  readonly kind: 'added' | 'draining' | 'removed' | 'changed'
+  readonly target: Target
+}

@@ -1,0 +1,52 @@
+/** What one client request is to those who meet in it: the routing, the transport, logs and metrics. */
+import type { Outcome, Target } from './contract.ts'
+
+/** How an attempt went, for logs, metrics and those who ask why. */
+export interface AttemptRecord {
+  readonly target: Target
+  /** `hedge`: begun beside one that took long. */
+  readonly kind: 'first' | 'retry' | 'hedge'
+  /** `undefined` while it is under way. */
+  outcome: Outcome | undefined
+  /** What was done about it; `wait` is for another attempt that is under way. */
+  decision: 'commit' | 'retry' | 'wait' | 'give-up' | 'abandon' | undefined
+}
+
+/** What the exchange loop must know of a request; the routing makes it. */
+export interface ExchangePlan {
+  /** Name of the route, for logs and metrics. */
+  readonly route: string
+  readonly upstream: string
+  /** Path and query as the target will see them. */
+  readonly path: string
+  /** Hash key ('' where the route has none). */
+  readonly key: string
+  /** The route says that repeating does no harm; undefined leaves it to the method. */
+  readonly repeatable: boolean | undefined
+  /** Milliseconds for the whole exchange, if the route has its own; 0 is no limit. */
+  readonly timeoutMs: number | undefined
+  /** Changes the headers that the target will see, in place, as the last one to do so. */
+  readonly editRequest: ((headers: Record<string, string | string[] | undefined>) => void) | undefined
+  /** A second upstream that is sent a copy, whose answer is ignored. */
+  readonly mirror: string | undefined
+}
+
+/** One client request and all the attempts made for it. Found on `request.exchange`. */
+export interface Exchange {
+  readonly plan: ExchangePlan
+  readonly attempts: readonly AttemptRecord[]
+  /** Milliseconds spent waiting for targets, over all attempts. */
+  readonly upstreamMs: number
+  /** Takes the first lease. Returns what stands for the upstream in URLs; throws a `GatewayError` if there is no target. */
+  begin(): string
+  /** Sends the request from these headers on its way; what reply-from is handed as headers. */
+  outgoing(
+    headers: Record<string, string | string[] | undefined>,
+  ): Record<string, string | string[] | undefined>
+  /** Rid of what belongs to the connection with the target only. */
+  incoming(
+    headers: Record<string, string | string[] | undefined>,
+  ): Record<string, string | string[] | undefined>
+  /** Sends the committed answer's body. */
+  answer(body: unknown): void
+}

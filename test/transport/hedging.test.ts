@@ -1,0 +1,195 @@
+/** Two attempts beside each other: the first whole answer wins, and nothing of the other is seen. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Outcome, Target } from '../../plugins/upstreams/contract.ts'
+import { startFaulty, wire } from '../support/faulty.ts'
+import { ask, eventually, gatewayTo, idle, rawClient } from './support.ts'
+
+const answer = (body: string, head = '') =>
+  wire(`HTTP/1.1 200 OK\nContent-Type: text/plain\n${head}Content-Length: ${body.length}`, body)
+const HEDGE = { failover: { hedge: { after: '30ms', minPerSecond: 1000 } } }
+
+/** A gateway over a first target that does as `script` says and a second one that answers at once. */
+async function pair(
+  t: Parameters<typeof startFaulty>[0],
+  script: Parameters<typeof startFaulty>[1],
+  { upstream = HEDGE as object, second = answer('second') } = {},
+) {
+  const slow = await startFaulty(t, script)
+  const quick = await startFaulty(t, ({ socket }) => void (second === '' ? 0 : socket.write(second)))
+  const outcomes: [string, Outcome][] = []
+  const gateway = await gatewayTo(t, [slow.origin, quick.origin], {
+    upstream,
+    use: async (app) => {
+      app.upstreams.defineBalancer('first', () => ({ pick: (candidates) => candidates[0] }))
+      app.upstreams.balance('main', 'first', {})
+      app.upstreams.subscribe(({ origin }: Target, outcome) => outcomes.push([origin, outcome]))
+    },
+  })
+  return { slow, quick, gateway, outcomes }
+}
+
+test('a silent target is overtaken: the client has the second answer, the first attempt is cancelled', async (t) => {
+  const { slow, quick, gateway, outcomes } = await pair(t, () => {})
+  const from = performance.now()
+  const { status, body } = await ask(gateway.port)
+  const took = performance.now() - from
+  assert.equal(`${status} ${body}`, '200 second')
+  assert.ok(took >= 29 && took < 250, `${took} ms`)
+  await eventually(() => slow.open.size === 0, 'the connection of the loser is closed')
+  assert.equal(quick.requests.length, 1)
+  const lost = outcomes.find(([origin]) => origin === slow.origin)?.[1]
+  assert.equal(lost?.kind, 'abandoned')
+  assert.ok(lost.kind === 'abandoned' && (lost.overtakenAfterMs as number) >= 29, JSON.stringify(lost))
+  await idle(gateway)
+})
+
+test('a target that stalls in mid-body is overtaken too', async (t) => {
+  const { gateway } = await pair(t, ({ socket }) =>
+    socket.write(wire('HTTP/1.1 200 OK\nX-First: 1\nContent-Length: 50', 'half')),
+  )
+  const { status, body, headers } = await ask(gateway.port)
+  assert.equal(`${status} ${body}`, '200 second')
+  assert.equal(headers['x-first'], undefined)
+  await idle(gateway)
+})
+
+test('the first attempt may still win; the hedge then says nothing against its target', async (t) => {
+  const { quick, gateway, outcomes } = await pair(
+    t,
+    ({ socket }) => setTimeout(() => socket.write(answer('first')), 80),
+    { second: '' },
+  )
+  const { body } = await ask(gateway.port)
+  assert.equal(body.toString(), 'first')
+  assert.equal(quick.requests.length, 1)
+  await eventually(() => outcomes.length === 2, 'both have ended')
+  assert.deepEqual(outcomes.find(([origin]) => origin === quick.origin)?.[1], { kind: 'abandoned' })
+  await idle(gateway)
+})
+
+test('what may not be repeated is not hedged', async (t) => {
+  const { quick, gateway } = await pair(t, ({ socket }) =>
+    setTimeout(() => socket.write(answer('first')), 100),
+  )
+  const { body } = await ask(gateway.port, { method: 'POST', body: 'x' })
+  assert.equal(body.toString(), 'first')
+  assert.equal(quick.requests.length, 0)
+})
+
+test('a request with a body that is held is hedged with all of it', async (t) => {
+  const { quick, gateway } = await pair(t, () => {})
+  const { body } = await ask(gateway.port, { method: 'PUT', body: 'all of it' })
+  assert.equal(body.toString(), 'second')
+  assert.match(quick.requests[0]?.head ?? '', /content-length: 9/i)
+})
+
+test('an error of the server’s does not win while the other attempt is under way', async (t) => {
+  const { gateway } = await pair(t, ({ socket }) => setTimeout(() => socket.write(answer('late')), 150), {
+    second: wire('HTTP/1.1 500 Oops\nContent-Length: 0'),
+  })
+  const { status, body } = await ask(gateway.port)
+  assert.equal(`${status} ${body}`, '200 late')
+  await idle(gateway)
+})
+
+test('an attempt that fails waits for the other one, and no third is made', async (t) => {
+  const { slow, quick, gateway } = await pair(
+    t,
+    ({ socket }) => setTimeout(() => socket.write(answer('late')), 150),
+    {
+      second: 'garbage\r\n\r\n',
+    },
+  )
+  const { status, body } = await ask(gateway.port)
+  assert.equal(`${status} ${body}`, '200 late')
+  assert.equal(slow.requests.length + quick.requests.length, 2)
+  await idle(gateway)
+})
+
+test('with both failed it is a retry or an error, once', async (t) => {
+  const { slow, quick, gateway } = await pair(t, ({ socket }) => setTimeout(() => socket.destroy(), 100), {
+    second: 'garbage\r\n\r\n',
+  })
+  const { status } = await ask(gateway.port)
+  assert.equal(status, 502)
+  assert.equal(
+    slow.requests.length + quick.requests.length,
+    3,
+    'two retries are three attempts, the hedge among them',
+  )
+  await idle(gateway)
+})
+
+test('there is no hedge where no other target is left, nor one beyond the budget', async (t) => {
+  const one = await startFaulty(t, ({ socket }) => setTimeout(() => socket.write(answer('first')), 100))
+  const gateway = await gatewayTo(t, one.origin, { upstream: HEDGE })
+  await ask(gateway.port)
+  assert.equal(one.requests.length, 1)
+  const broke = { failover: { hedge: { after: '30ms', maxExtra: 0, minPerSecond: 0.1 } } }
+  const { quick, gateway: poor } = await pair(
+    t,
+    ({ socket }) => setTimeout(() => socket.write(answer('first')), 100),
+    {
+      upstream: broke,
+    },
+  )
+  assert.equal((await ask(poor.port)).body.toString(), 'second')
+  assert.equal((await ask(poor.port)).body.toString(), 'first')
+  assert.equal(quick.requests.length, 1)
+})
+
+test('a client that leaves ends both attempts', async (t) => {
+  const { slow, quick, gateway, outcomes } = await pair(t, () => {}, { second: '' })
+  const client = rawClient(t, gateway.port)
+  client.socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await Promise.all([slow.arrived(1), quick.arrived(1)])
+  client.socket.destroy()
+  await idle(gateway)
+  await eventually(() => slow.open.size + quick.open.size === 0, 'both connections are closed')
+  assert.deepEqual(
+    outcomes.map(([, outcome]) => outcome),
+    [{ kind: 'abandoned' }, { kind: 'abandoned' }],
+  )
+})
+
+test('the whole of the time being over ends both, and each target is told', async (t) => {
+  const { gateway, outcomes } = await pair(t, () => {}, {
+    second: '',
+    upstream: { ...HEDGE, timeouts: { total: '120ms' } },
+  })
+  const { status } = await ask(gateway.port)
+  assert.equal(status, 504)
+  assert.deepEqual(
+    outcomes.map(([, outcome]) => (outcome.kind === 'failed' ? outcome.reason : outcome.kind)),
+    ['timeout', 'timeout'],
+  )
+  await idle(gateway)
+})
+
+test('a large answer is streamed by the one that began it, and the other is let go', async (t) => {
+  const large = 'x'.repeat(200_000)
+  const { gateway, quick } = await pair(
+    t,
+    ({ socket }) => {
+      setTimeout(() => socket.write(answer(large)), 60)
+    },
+    { second: '' },
+  )
+  const { body, complete } = await ask(gateway.port)
+  assert.equal(body.length, large.length)
+  assert.ok(complete)
+  await eventually(() => quick.open.size === 0, 'the hedge is cancelled')
+  await idle(gateway)
+})
+
+test('a second hedge follows where the first is silent too', async (t) => {
+  const silent = await startFaulty(t, () => {})
+  const silentToo = await startFaulty(t, () => {})
+  const quick = await startFaulty(t, ({ socket }) => socket.write(answer('third')))
+  const gateway = await gatewayTo(t, [silent.origin, silentToo.origin, quick.origin], { upstream: HEDGE })
+  const from = performance.now()
+  for (let i = 0; i < 3; i++) assert.equal((await ask(gateway.port)).body.toString(), 'third')
+  assert.ok(performance.now() - from < 700)
+  await idle(gateway)
+})

@@ -1,0 +1,97 @@
+/** An answer that breaks before it is whole is a failed attempt and nothing that a client sees. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startFaulty, type WireRequest, wire } from '../support/faulty.ts'
+import { ask, gatewayTo, idle, rawClient } from './support.ts'
+
+const later = (run: () => void): void => void setTimeout(run, 15)
+const WHOLE = wire('HTTP/1.1 200 OK\nContent-Type: text/plain\nContent-Length: 5', 'whole')
+const CHUNKED = 'HTTP/1.1 200 OK\nContent-Type: text/plain\nTransfer-Encoding: chunked'
+const LENGTH = 'HTTP/1.1 200 OK\nContent-Type: text/plain\nX-From: the one that broke\nContent-Length: 50'
+
+const BREAKS: readonly [string, (request: WireRequest) => void][] = [
+  [
+    'a reset',
+    ({ socket }) => socket.write(wire(LENGTH, 'half'), () => later(() => socket.resetAndDestroy())),
+  ],
+  ['an early end', ({ socket }) => socket.end(wire(LENGTH, 'half'))],
+  [
+    'a reset between chunks',
+    ({ socket }) =>
+      socket.write(wire(CHUNKED, '5\r\nhello\r\n'), () => later(() => socket.resetAndDestroy())),
+  ],
+  ['an end between chunks', ({ socket }) => socket.end(wire(CHUNKED, '5\r\nhello\r\n'))],
+  ['garbage for a chunk', ({ socket }) => socket.write(wire(CHUNKED, '5\r\nhello\r\nno chunk\r\n'))],
+]
+
+for (const [name, script] of BREAKS) {
+  test(`${name} in mid-body is not noticed: another target answers`, async (t) => {
+    const broken = await startFaulty(t, script)
+    const sound = await startFaulty(t, ({ socket }) => socket.write(WHOLE))
+    const gateway = await gatewayTo(t, [broken.origin, sound.origin])
+    for (let i = 0; i < 4; i++) {
+      const { status, headers, body } = await ask(gateway.port)
+      assert.equal(status, 200)
+      assert.equal(body.toString(), 'whole')
+      assert.equal(headers['x-from'], undefined, 'a header of the broken answer came through')
+    }
+    assert.ok(broken.requests.length > 0, 'the broken one was never asked')
+    await idle(gateway)
+  })
+}
+
+test('a chunked answer that takes its time is streamed once gatherWithin is over', async (t) => {
+  const target = await startFaulty(t, ({ socket }) => {
+    socket.write(wire(CHUNKED, '5\r\nhello\r\n'))
+    setTimeout(() => socket.write('5\r\nworld\r\n0\r\n\r\n'), 400)
+  })
+  const gateway = await gatewayTo(t, target.origin, { upstream: { gatherWithin: 60 } })
+  const client = rawClient(t, gateway.port)
+  const from = performance.now()
+  client.socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  await client.until('hello')
+  const passed = performance.now() - from
+  assert.ok(passed >= 55 && passed < 350, `the first piece came after ${passed} ms`)
+  await client.until('world')
+  await client.closed
+  await idle(gateway)
+})
+
+test('answers are streamed once the memory for bodies is used up', async (t) => {
+  const target = await startFaulty(t, ({ socket }) => {
+    socket.write(wire('HTTP/1.1 200 OK\nContent-Type: text/plain\nContent-Length: 6000', 'a'.repeat(3000)))
+    setTimeout(() => socket.write('b'.repeat(3000)), 150)
+  })
+  const gateway = await gatewayTo(t, target.origin, { server: { bodyMemory: 2000 } })
+  const client = rawClient(t, gateway.port)
+  const from = performance.now()
+  client.socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  await client.until('aaa')
+  assert.ok(performance.now() - from < 140, 'it waited for the whole')
+  await client.until('bbb')
+  await client.closed
+})
+
+test('memory for bodies comes back, whichever way an exchange ends', async (t) => {
+  const target = await startFaulty(t, ({ socket, number, head }) => {
+    if (head.startsWith('POST')) {
+      if (number % 3 === 0) socket.resetAndDestroy()
+      else if (number % 3 === 1) socket.write(WHOLE)
+    } else
+      socket.write(wire('HTTP/1.1 200 OK\nContent-Length: 3000', 'a'.repeat(1500)), () =>
+        number % 2 === 0 ? socket.write('b'.repeat(1500)) : socket.resetAndDestroy(),
+      )
+  })
+  // Room for two bodies: what leaks makes the later ones stream, and a streamed body is cut visibly.
+  const gateway = await gatewayTo(t, target.origin, {
+    server: { bodyMemory: 6000 },
+    upstream: { timeouts: { response: 60 }, failover: { retries: 0 } },
+  })
+  for (let i = 0; i < 12; i++) {
+    await ask(gateway.port, { method: 'POST', body: 'x'.repeat(2500) })
+    const { status, complete } = await ask(gateway.port)
+    assert.ok(complete)
+    assert.ok(status === 200 || status === 502, `${status}`)
+  }
+  await idle(gateway)
+})
