@@ -25,6 +25,10 @@ const USES: Readonly<Record<string, { gateway?: string; upstream?: string; refus
     upstream: "loadBalancing: 'round-robin'",
     refusal: 'upstreams.users.loadBalancing: unknown key',
   },
+  'proof-of-life': {
+    upstream: 'proofOfLife: false',
+    refusal: 'upstreams.users.proofOfLife: unknown key',
+  },
   readiness: { gateway: "endpoints: { live: '/live' }", refusal: 'endpoints: unknown key' },
   samples: { gateway: 'samples: [4001]', refusal: 'samples: unknown key' },
 }

@@ -6,6 +6,12 @@ import type { TargetState } from './target.ts'
 /** How often a balancer is asked again when what it picked cannot be had, before the registry looks itself. */
 const REPICKS = 3
 
+/**
+ * What a target that is believed to fail gets of its usual traffic in panic until there is proof that it works: enough
+ * to find out. Envoy gives it all; a dead one would then cost each of its requests a retry.
+ */
+const PANIC_SHARE = 0.1
+
 /** Places requests on the targets that may be picked, so that a balancer may be naive about it. */
 export class Placement {
   readonly #context: PolicyContext
@@ -56,7 +62,8 @@ export class Placement {
       if (target?.candidate !== true || thinned?.has(target)) continue
       if (!this.#free(target, request, proven)) continue
       // One throw of the dice a lease: a balancer that insists on a target cannot wear its share down.
-      if (target.share < 1 && this.#context.random() >= target.share) {
+      const share = this.#shareOf(target)
+      if (share < 1 && this.#context.random() >= share) {
         thinned ??= new Set()
         thinned.add(target)
         continue
@@ -66,15 +73,15 @@ export class Placement {
     const takes = (target: TargetState) =>
       this.#free(target, request, proven) && this.#admits(target, request)
     return (
-      leastBusy(candidates, (target) => !thinned?.has(target) && takes(target)) ??
-      (thinned && leastBusy([...thinned], takes))
+      this.#leastBusy(candidates, (target) => !thinned?.has(target) && takes(target)) ??
+      (thinned && this.#leastBusy([...thinned], takes))
     )
   }
 
   /** Every target has been tried: better a second try at one than none at all. */
   #again(tiers: readonly Tier[], request: LeaseRequest): TargetState | undefined {
     if (request.tried.size === 0 || request.elsewhere === true) return undefined
-    return leastBusy(
+    return this.#leastBusy(
       tiers.flatMap(({ candidates }) => candidates),
       (target) => target.inflight < this.#capacity && this.#admits(target, request),
     )
@@ -90,6 +97,23 @@ export class Placement {
     return true
   }
 
+  #shareOf(target: TargetState): number {
+    const { share } = target
+    return target.believedDown && !this.#trusted(target) ? Math.min(share, PANIC_SHARE) : share
+  }
+
+  /** In the order of how busy they are for the traffic that they are meant to carry. */
+  #leastBusy(
+    targets: readonly TargetState[],
+    takes: (target: TargetState) => boolean,
+  ): TargetState | undefined {
+    return targets
+      .filter(({ share }) => share > 0)
+      .map((target) => ({ target, cost: (target.inflight + 1) / this.#shareOf(target) }))
+      .sort((a, b) => a.cost - b.cost)
+      .find(({ target }) => takes(target))?.target
+  }
+
   #admits(target: TargetState, request: LeaseRequest): boolean {
     const sources = this.#admitting
     for (let i = 0; i < sources.length; i++) {
@@ -101,16 +125,4 @@ export class Placement {
     }
     return true
   }
-}
-
-/** In the order of how busy they are for the traffic that they are meant to carry. */
-function leastBusy(
-  targets: readonly TargetState[],
-  takes: (target: TargetState) => boolean,
-): TargetState | undefined {
-  const cost = ({ inflight, share }: TargetState) => (inflight + 1) / share
-  return targets
-    .filter(({ share }) => share > 0)
-    .toSorted((a, b) => cost(a) - cost(b))
-    .find(takes)
 }

@@ -3,12 +3,6 @@ import type { FailBack } from './fail-back.ts'
 import type { TargetState } from './target.ts'
 import { carries, inPanic, type TierHealth, tierShares } from './tiers.ts'
 
-/**
- * What a target that is believed to fail gets of its usual traffic in panic until it has answered again: enough
- * to find out. Envoy gives it all; a dead one would then cost each of its requests a retry.
- */
-const PANIC_SHARE = 0.1
-
 /** A tier, and those of its targets that may be picked. */
 export interface Tier {
   /** Undefined where it has no share: it is there for requests that no other tier can take. */
@@ -51,9 +45,7 @@ export function buildSnapshot(
   const panicking = inPanic(health, panicThreshold)
   const usable = levels.map(({ eligible, unhealthy }, i) => {
     if (panicking[i] !== true) return eligible
-    for (const target of unhealthy) {
-      if (!trusted(target, sources)) target.share = Math.min(target.share, PANIC_SHARE)
-    }
+    for (const target of unhealthy) target.believedDown = true
     return [...eligible, ...unhealthy]
   })
   const shares: number[] = sharesOf(health, failBack, now)
@@ -82,6 +74,7 @@ function sort(targets: readonly TargetState[], sources: readonly HealthSource[])
     levels[target.tier] ??= { total: 0, eligible: [], unhealthy: [] }
     const level = levels[target.tier] as Level
     target.candidate = false
+    target.believedDown = false
     target.share = sources.reduce((least, source) => Math.min(least, source.share?.(target) ?? 1), 1)
     const vetoes = sources.filter((source) => !source.allows(target))
     const kinds = vetoes.map((source) => source.veto?.(target) ?? 'unhealthy')
@@ -92,10 +85,6 @@ function sort(targets: readonly TargetState[], sources: readonly HealthSource[])
     else if (!kinds.includes('barred')) level.unhealthy.push(target)
   }
   return Array.from(levels, (level) => level ?? { total: 0, eligible: [], unhealthy: [] })
-}
-
-function trusted(target: TargetState, sources: readonly HealthSource[]): boolean {
-  return sources.every((source) => source.trusts?.(target) !== false)
 }
 
 /** A tier that got better is held back only as long as the others can carry the traffic without it. */

@@ -14,6 +14,8 @@ export class TargetState implements Target {
   share = 1
   /** Part of the present snapshot: the registry takes no other, whatever a balancer returns. */
   candidate = false
+  /** A candidate only because there is panic. */
+  believedDown = false
   #idle: (() => void)[] = []
 
   constructor(upstream: string, spec: Required<TargetSpec>) {

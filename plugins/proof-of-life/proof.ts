@@ -1,0 +1,69 @@
+import type { Outcome, Target } from '../upstreams/contract.ts'
+import { UsualLatency } from './usual-latency.ts'
+
+export interface ProofOptions {
+  /** Good answers in a row that prove a target again. */
+  readonly answers: number
+  /** Milliseconds after which doubt that nothing has confirmed is dropped. */
+  readonly lapse: number
+  /** Milliseconds of silence that are never unusual. */
+  readonly atLeast: number
+}
+
+/** Statuses that say something of the request and not of the server. */
+const OF_THE_REQUEST = new Set([501, 505])
+
+function speaksAgainst(outcome: Outcome): boolean {
+  switch (outcome.kind) {
+    case 'answered':
+      return outcome.status >= 500 && !OF_THE_REQUEST.has(outcome.status)
+    case 'failed':
+      // Our own queue was full.
+      return outcome.reason !== 'overflow'
+    case 'abandoned':
+      return outcome.overtakenAfterMs !== undefined
+  }
+}
+
+/**
+ * Whether a target was last seen to work. One bad sign is enough for doubt: an error, a failure, an attempt that was
+ * overtaken by a later one, or more silence than is usual while requests wait. A few good answers in a row dispel it.
+ * Requests that can be repeated go on meanwhile, and are the probes.
+ */
+export class Proof {
+  readonly #options: ProofOptions
+  readonly #usual = new UsualLatency()
+  /** Monotonic milliseconds of the last bad sign; undefined while there is proof. */
+  #doubtedAt: number | undefined
+  #good = 0
+
+  constructor(options: ProofOptions) {
+    this.#options = options
+  }
+
+  /** @param now monotonic milliseconds */
+  holds({ waiting, quietSince }: Pick<Target, 'waiting' | 'quietSince'>, now: number): boolean {
+    const { atLeast, lapse } = this.#options
+    if (this.#doubtedAt !== undefined && now - this.#doubtedAt < lapse) return false
+    return waiting === 0 || now - quietSince <= this.#usual.unusual(atLeast)
+  }
+
+  /** It is not known to work: it has just come or come back. */
+  doubt(now: number): void {
+    this.#doubtedAt = now
+    this.#good = 0
+  }
+
+  heard(outcome: Outcome, now: number): void {
+    if (speaksAgainst(outcome)) this.doubt(now)
+    else if (outcome.kind === 'answered') this.#answered(outcome.latencyMs, now)
+  }
+
+  #answered(latencyMs: number, now: number): void {
+    const slow = latencyMs > this.#usual.unusual(this.#options.atLeast)
+    this.#usual.add(latencyMs)
+    if (this.#doubtedAt === undefined) return
+    if (slow) this.doubt(now)
+    else if (++this.#good >= this.#options.answers) this.#doubtedAt = undefined
+  }
+}
