@@ -1,6 +1,14 @@
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 
+const STREAMING =
+  /^(?:text\/event-stream|application\/(?:grpc|x-ndjson|stream\+json)|multipart\/x-mixed-replace)/
+
+/** Whether the pieces of a body of this type are worth something one by one: they are passed on at once. */
+export function comesInPieces(contentType: string | string[] | undefined): boolean {
+  return typeof contentType === 'string' && STREAMING.test(contentType)
+}
+
 /** What a stream needs of the attempt that feeds it. */
 export interface AnswerSource {
   resume(): void

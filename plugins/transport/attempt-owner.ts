@@ -19,6 +19,10 @@ export interface AttemptOptions {
   readonly headers: string[]
   readonly body: Buffer | Readable | null
   readonly timeouts: AttemptTimeouts
+  /** What the target has; an attempt beyond them waits for its turn. */
+  readonly connections: number
+  /** Milliseconds that it waits; 0 is as long as for a connection. */
+  readonly queueTimeout: number
   readonly deadlines: Deadlines
   /** Answers up to this many bytes are gathered. */
   readonly gather: number

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici'
 import type { Lease, Outcome } from '../upstreams/contract.ts'
 import type { AttemptRecord } from '../upstreams/exchange.ts'
-import { type AnswerSource, AnswerStream } from './answer.ts'
+import { type AnswerSource, AnswerStream, comesInPieces } from './answer.ts'
 import type { AttemptOptions, AttemptOwner, DispatchOptions } from './attempt-owner.ts'
 import { ForwardedBody } from './body.ts'
 import type { Watched } from './deadlines.ts'
@@ -12,10 +12,6 @@ import { ABANDONED, answered, failed } from './outcomes.ts'
 import type { TargetPool } from './pools.ts'
 
 type Headers = Record<string, string | string[] | undefined>
-
-/** Types whose pieces are worth something one by one: they are told at once, and never waited for. */
-const STREAMING =
-  /^(?:text\/event-stream|application\/(?:grpc|x-ndjson|stream\+json)|multipart\/x-mixed-replace)/
 
 function streamUnlessWhole(attempt: Attempt): void {
   attempt.streamUnlessWhole()
@@ -66,8 +62,11 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
 
   send(): void {
     const { pool, origin, servername } = this.#pool
-    const { method, path, headers, body, timeouts, deadlines } = this.#options
-    this.#allow(timeouts.connect, 'a connection', this.startedAt)
+    const { method, path, headers, body, timeouts, deadlines, connections, queueTimeout } = this.#options
+    // With all connections taken it waits for one to come free.
+    if (queueTimeout > 0 && this.lease.target.inflight > connections)
+      this.#allow(queueTimeout, 'its turn', this.startedAt)
+    else this.#allow(timeouts.connect, 'a connection', this.startedAt)
     deadlines.watch(this)
     const options: DispatchOptions = { origin, path, method, headers, body, servername }
     // Left alone, undici closes the connection after a HEAD.
@@ -85,6 +84,10 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
 
   get over(): boolean {
     return this.#state === 'over'
+  }
+
+  onRequestQueued(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -116,8 +119,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     }
     this.#state = 'gathering'
     const { gather, gatherWithin, method } = this.#options
-    const type = headers['content-type']
-    if (typeof type === 'string' && STREAMING.test(type)) {
+    if (comesInPieces(headers['content-type'])) {
       this.#settle(outcome)
       this.#openStream()
     } else if (headers['content-length'] === undefined) {
@@ -237,7 +239,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
       this.streamUnlessWhole()
       return
     }
-    const error = new DeadlineError(`waited too long for ${this.#phase}`)
+    const error = new DeadlineError(this.#phase)
     const controller = this.#controller
     this.onResponseError(undefined as never, error)
     controller?.abort(error)

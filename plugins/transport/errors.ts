@@ -4,6 +4,14 @@ import { GatewayError } from '../upstreams/errors.ts'
 /** The attempt took longer than one of its deadlines allows. */
 export class DeadlineError extends Error {
   readonly code = 'GTW_DEADLINE'
+  /** It waited for others of ours, not for the target. */
+  readonly queued: boolean
+
+  /** @param phase what was waited for */
+  constructor(phase: string) {
+    super(`waited too long for ${phase}`)
+    this.queued = phase === 'its turn'
+  }
 }
 
 /** The client's body outgrew the limit while it was being forwarded. */
@@ -21,6 +29,7 @@ const PROTOCOL_CODES = new Set([
 /** Why an attempt failed, in the contract's words. */
 export function failureReason(error: unknown, requestSent: boolean): FailureReason {
   const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown }
+  if (error instanceof DeadlineError && error.queued) return 'overflow'
   if (error instanceof DeadlineError || code === 'UND_ERR_CONNECT_TIMEOUT') return 'timeout'
   // undici gives a parser's error no code, though its types say so.
   if (name === 'HTTPParserError' || (typeof code === 'string' && PROTOCOL_CODES.has(code))) return 'protocol'

@@ -128,6 +128,8 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
       headers: requestHeaders(this.#headers, this.#client, host, config.forwarded, this.plan.editRequest),
       body,
       timeouts: config.timeouts,
+      connections: config.limits.connections,
+      queueTimeout: config.limits.queueTimeout,
       deadlines,
       gather: config.gatherResponse,
       gatherWithin: config.gatherWithin,

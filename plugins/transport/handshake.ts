@@ -54,9 +54,7 @@ export function sendHandshake(lease: Lease, { config, pool }: Route, options: Ha
   } as http.RequestOptions & { allowHalfOpen: boolean })
   const request = Object.assign(sent, { requestSent: false })
   const limit = (ms: number, phase: string): NodeJS.Timeout | undefined =>
-    ms === 0
-      ? undefined
-      : setTimeout(() => request.destroy(new DeadlineError(`waited too long for ${phase}`)), ms)
+    ms === 0 ? undefined : setTimeout(() => request.destroy(new DeadlineError(phase)), ms)
   let timer = limit(connect, 'a connection')
   request.once('socket', (socket) =>
     socket.once(secure ? 'secureConnect' : 'connect', () => {

@@ -8,7 +8,7 @@ const pem = text({ minLength: 1, description: 'PEM text, or the path of a PEM fi
 const upstream = {
   /** Deadlines. 0 is none. */
   timeouts: section({
-    /** Until the request is on its way, waiting for a free connection included. Default 3s. */
+    /** Until the request is on its way. To wait for others of ours is another matter: `limits.queueTimeout`. Default 3s. */
     connect: withDefault(duration(), '3s'),
     /** From then to the response headers. Default 30s. */
     response: withDefault(duration(), '30s'),

@@ -31,6 +31,8 @@ const limits = section(
     connections: withDefault(integer({ minimum: 1, maximum: 65_535 }), 128),
     /** Requests that wait for a connection to each target; one more is sent elsewhere or answered 503. Default 256. */
     queue: withDefault(integer({ minimum: 0, maximum: 1_000_000 }), 256),
+    /** One that has waited for this long is sent elsewhere or answered 503. Default 1s. */
+    queueTimeout: withDefault(duration({ maximum: '10m' }), '1s'),
   },
   { description: 'Bounds on what one target is asked to carry.' },
 )

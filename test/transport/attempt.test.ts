@@ -18,7 +18,12 @@ function streaming(): { attempt: Attempt; stream: AnswerStream; outcomes: Outcom
     streams: (_attempt, stream) => streams.push(stream),
     broke() {},
   } as Partial<AttemptOwner> as AttemptOwner
-  const lease = { target: {}, heard() {}, settle: (outcome: Outcome) => outcomes.push(outcome), release() {} }
+  const lease = {
+    target: { inflight: 1 },
+    heard() {},
+    settle: (outcome: Outcome) => outcomes.push(outcome),
+    release() {},
+  }
   const attempt = new Attempt(owner, lease as never, 'first', { pool: { dispatch() {} } } as never, {
     method: 'GET',
     path: '/',
@@ -27,6 +32,8 @@ function streaming(): { attempt: Attempt; stream: AnswerStream; outcomes: Outcom
     timeouts: { connect: 0, response: 0, idle: IDLE },
     // No timer: the tests say themselves when a deadline is looked at.
     deadlines: { watch() {}, unwatch() {} } as never,
+    connections: 1,
+    queueTimeout: 0,
     gather: 0,
     gatherWithin: 0,
     memory: new Memory(1_000_000),

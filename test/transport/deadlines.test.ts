@@ -98,22 +98,6 @@ test('deadlines of 0 are none', async (t) => {
   await client.until('ok')
 })
 
-test('a wait for a busy connection counts as connecting', async (t) => {
-  const { gateway, target } = await scene(t, {
-    timeouts: { connect: 150 },
-    limits: { connections: 1, queue: 5 },
-  })
-  const busy = rawClient(t, gateway.port)
-  busy.socket.write('GET /busy HTTP/1.1\r\nHost: a\r\n\r\n')
-  await target.arrived(2)
-  isTimeout(await timed(gateway, 150))
-  assert.equal(target.requests.length, 2)
-  target.requests[1]?.socket.write(wire('HTTP/1.1 200 OK\nContent-Length: 2', 'ok'))
-  await busy.until('ok')
-  assert.equal((await ask(gateway.port, { url: '/warm' })).status, 200)
-  await idle(gateway)
-})
-
 test('a connection that is never accepted is given up in time', async (t) => {
   // TLS: the connection is there, the handshake never is.
   const server = createServer((socket) => t.after(() => socket.destroy()))

@@ -40,3 +40,48 @@ test('no more connections are opened than the limit says', async (t) => {
   assert.ok(answers.every(({ status }) => status === 200))
   assert.ok(target.accepted <= 3, `${target.accepted} connections`)
 })
+
+test('who waits longer for a connection than queueTimeout is told that the service is busy', async (t) => {
+  const target = await startFaulty(t, () => {})
+  const gateway = await gatewayTo(t, target.origin, {
+    upstream: {
+      limits: { connections: 1, queue: 5, queueTimeout: '80ms' },
+      failover: { retries: 0, hedge: false },
+    },
+  })
+  const held = ask(gateway.port)
+  await target.arrived(1)
+  const from = performance.now()
+  const { status, headers, body } = await ask(gateway.port)
+  const took = performance.now() - from
+  assert.equal(status, 503)
+  assert.equal(headers['retry-after'], '1')
+  assert.equal(JSON.parse(body.toString()).code, 'GTW_OVERLOADED')
+  assert.ok(took >= 79 && took < 400, `${took} ms`)
+  target.requests[0]?.socket.write(wire('HTTP/1.1 200 OK\nContent-Length: 2', 'ok'))
+  assert.equal((await held).status, 200)
+  assert.equal(target.requests.length, 1, 'the one that gave up was never sent')
+  await idle(gateway)
+})
+
+test('who waited in vain at one target is sent to another', async (t) => {
+  const full = await startFaulty(t, () => {})
+  const free = await startFaulty(t, ({ socket }) =>
+    socket.write(wire('HTTP/1.1 200 OK\nContent-Length: 2', 'ok')),
+  )
+  const gateway = await gatewayTo(t, [full.origin, free.origin], {
+    upstream: {
+      limits: { connections: 1, queue: 5, queueTimeout: '80ms' },
+      failover: { hedge: false },
+      proofOfLife: false,
+    },
+    use: async (app) => {
+      app.upstreams.defineBalancer('first', () => ({ pick: (candidates) => candidates[0] }))
+      app.upstreams.balance('main', 'first', {})
+    },
+  })
+  void ask(gateway.port).catch(() => {})
+  await full.arrived(1)
+  assert.equal((await ask(gateway.port, { method: 'POST', body: 'x' })).status, 200)
+  assert.equal(free.requests.length, 1)
+})

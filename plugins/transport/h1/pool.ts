@@ -59,6 +59,7 @@ export class H1Pool implements ConnectionOwner {
       return
     }
     this.#queue.push(request)
+    request.queued()
     this.#connect()
     this.#planSend()
   }

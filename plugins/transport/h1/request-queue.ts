@@ -7,19 +7,30 @@ export class RequestQueue {
   #last: H1Request | undefined
 
   push(request: H1Request): void {
+    request.queue = this
+    request.before = this.#last
     if (this.#last === undefined) this.#first = request
     else this.#last.next = request
     this.#last = request
     this.size++
   }
 
+  /** Takes out one that waits no longer. */
+  remove(request: H1Request): void {
+    if (request.queue !== this) return
+    if (request.before === undefined) this.#first = request.next
+    else request.before.next = request.next
+    if (request.next === undefined) this.#last = request.before
+    else request.next.before = request.before
+    request.before = undefined
+    request.next = undefined
+    request.queue = undefined
+    this.size--
+  }
+
   shift(): H1Request | undefined {
     const request = this.#first
-    if (request === undefined) return undefined
-    this.#first = request.next
-    if (this.#first === undefined) this.#last = undefined
-    request.next = undefined
-    this.size--
+    if (request !== undefined) this.remove(request)
     return request
   }
 

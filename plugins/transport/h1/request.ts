@@ -2,11 +2,14 @@ import { BodySender } from './body-sender.ts'
 import type { Connection } from './connection.ts'
 import { asError, H1Error } from './errors.ts'
 import { declaredLength } from './request-head.ts'
+import type { RequestQueue } from './request-queue.ts'
 import type { H1Controller, H1Handler, H1RequestOptions, ResponseHeaders } from './types.ts'
 
 /** One request from its dispatch to its end. It guards that its handler hears of one end only. */
 export class H1Request implements H1Controller {
-  /** The next in the queue. */
+  /** Where it waits, behind whom and before whom. */
+  queue: RequestQueue | undefined
+  before: H1Request | undefined
   next: H1Request | undefined
   /** Its handler has heard of the end, or is just hearing it. */
   over = false
@@ -46,11 +49,21 @@ export class H1Request implements H1Controller {
     if (this.over) return
     this.over = true
     this.#connection = undefined
+    this.queue?.remove(this)
     this.sender?.stop()
     try {
       this.#handler.onResponseError(this.#started ? this : undefined, error)
     } catch (thrown) {
       warn(thrown)
+    }
+  }
+
+  /** It waits for a connection. */
+  queued(): void {
+    try {
+      this.#handler.onRequestQueued?.(this)
+    } catch (thrown) {
+      this.fail(asError(thrown))
     }
   }
 

@@ -18,6 +18,8 @@ export interface H1Controller {
  * `onResponseEnd` and `onResponseError` is called, once.
  */
 export interface H1Handler {
+  /** It waits for a connection, and may be aborted from now on. Not part of undici's handler. */
+  onRequestQueued?(controller: H1Controller): void
   /** There is a connection, and the next thing is that bytes are written. Aborted here, nothing is written. */
   onRequestStart(controller: H1Controller): void
   /** Once for the answer, and before it once for each 1xx. */

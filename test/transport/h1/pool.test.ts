@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { H1Controller } from '../../../plugins/transport/h1/types.ts'
 import { eventually } from '../support.ts'
-import { answering, OK, poolTo, type Recorder, send } from './support.ts'
+import { answering, OK, poolTo, Recorder, send } from './support.ts'
 
 const length = (text: string): string => `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`
 
@@ -148,4 +149,32 @@ test('an idle connection whose time is up is not used, though nobody had the tim
   const end = performance.now() + 80
   while (performance.now() < end);
   assert.deepEqual([(await send(pool).over).body, sockets.length], ['ok', 2])
+})
+
+test('requests that are aborted while they wait leave the queue, wherever they stand in it', async (t) => {
+  const paths: string[] = []
+  const { port } = await answering(t, (head, socket) => {
+    paths.push(head.slice(4, 6))
+    setTimeout(() => socket.write(OK), 50)
+    return undefined
+  })
+  const pool = poolTo(t, port, { connections: 1 })
+  const controllers: H1Controller[] = []
+  const all = [0, 1, 2, 3, 4, 5].map((i) => {
+    const recorder = Object.assign(new Recorder(), {
+      onRequestQueued: (controller: H1Controller) => void controllers.push(controller),
+    })
+    pool.dispatch({ method: 'GET', path: `/${i}`, headers: ['host', 'a'], body: null }, recorder)
+    return recorder
+  })
+  await eventually(() => paths.length === 1, 'the first is sent')
+  for (const i of [3, 5, 1]) {
+    controllers[i]?.abort()
+    controllers[i]?.abort()
+    assert.ok((await all[i]?.over)?.error)
+  }
+  assert.equal(pool.stats.queued, 2)
+  assert.deepEqual([(await all[2]?.over)?.body, (await all[4]?.over)?.body], ['ok', 'ok'])
+  assert.deepEqual(paths, ['/0', '/2', '/4'])
+  assert.deepEqual(pool.stats, { connected: 1, free: 1, running: 0, queued: 0 })
 })
