@@ -8,8 +8,9 @@ function round(milliseconds: number): number {
 
 /** What the line says of the attempts: each target that was tried, and how it ended. */
 function attemptsOf(request: FastifyRequest) {
-  return request.exchange?.attempts.map(({ target, outcome, decision }) => ({
+  return request.exchange?.attempts.map(({ target, kind, outcome, decision }) => ({
     target: target.origin,
+    kind,
     outcome: outcome === undefined ? 'open' : outcome.kind === 'failed' ? outcome.reason : outcome.kind,
     ...(outcome?.kind === 'answered' ? { status: outcome.status } : {}),
     decision,

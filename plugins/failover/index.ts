@@ -2,8 +2,12 @@ import fp from 'fastify-plugin'
 import type { GatewayConfig } from '../config/define.ts'
 import { parseDuration } from '../config/units.ts'
 import { type HedgeOptions, Hedging, quantileOf } from './hedging.ts'
+import { RetryAfter } from './retry-after.ts'
 import { type RetryBudget, retryBudget } from './retry-budget.ts'
 import { failoverPolicy } from './retry-policy.ts'
+
+/** How often targets that were spared are looked at. */
+const SWEEP_MS = 250
 
 type Options = GatewayConfig['upstreams'][string]['failover']
 
@@ -42,6 +46,22 @@ export default fp(
       context,
     )
     app.upstreams.useFailover(policy)
+
+    const retryAfter = new RetryAfter(
+      context,
+      (upstream) => of(upstream).options.spareFor,
+      (target) => app.upstreams.changed(target),
+    )
+    app.upstreams.addHealthSource(retryAfter)
+    app.upstreams.onTargetChange(({ kind, target }) => {
+      if (kind === 'removed') retryAfter.forget(target)
+    })
+    let sweeping: NodeJS.Timeout | undefined
+    app.addHook('onReady', async () => {
+      sweeping = setInterval(() => retryAfter.sweep(), SWEEP_MS).unref()
+    })
+    app.addHook('onClose', async () => clearInterval(sweeping))
+
     app.upstreams.subscribe((target, { kind }) => {
       if (kind === 'abandoned') return
       const { retries, hedges } = of(target.upstream)

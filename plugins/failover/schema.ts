@@ -49,6 +49,8 @@ const failover = section(
      * is more than this, its answer is passed on. Default 1s.
      */
     maxRetryAfter: withDefault(duration({ maximum: '5m' }), '1s'),
+    /** A target that answers 503 with a Retry-After is spared for as long as it says, up to this; 0 is never. Default 30s. */
+    spareFor: withDefault(duration({ maximum: '1h' }), '30s'),
     /** How much of the traffic retries may be, so that a sick upstream is not stormed. Refused connections are free. */
     budget: section({
       /** Retries per request, over the last ten seconds. Default 0.2. */

@@ -59,7 +59,8 @@ test('a POST that was sent and got a reset is not sent again', async (t) => {
   t.after(() => app.close())
   const statuses: number[] = []
   for (let i = 0; i < 4; i++) statuses.push((await fetch(`${url}/`, { method: 'POST', body: 'x' })).status)
-  assert.deepEqual(statuses.toSorted(), [200, 200, 502, 502])
+  // Once one has failed, the others go where a target was last seen to work.
+  assert.deepEqual(statuses.toSorted(), [200, 200, 200, 502])
   assert.equal(broken.seen.length + alive.seen.length, 4)
   // The same fault under GET, which may be repeated, is not noticed.
   for (let i = 0; i < 4; i++) assert.equal((await fetch(`${url}/`)).status, 200)
