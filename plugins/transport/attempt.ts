@@ -5,7 +5,7 @@ import { type AnswerSource, AnswerStream, comesInPieces } from './answer.ts'
 import type { AttemptOptions, AttemptOwner, DispatchOptions } from './attempt-owner.ts'
 import { ForwardedBody } from './body.ts'
 import type { Watched } from './deadlines.ts'
-import { DeadlineError, failureError } from './errors.ts'
+import { BodyTooLargeError, DeadlineError, failureError } from './errors.ts'
 import { Gathered } from './gathered.ts'
 import type { Running } from './loop.ts'
 import { ABANDONED, answered, failed } from './outcomes.ts'
@@ -158,11 +158,13 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     if (this.#state === 'over') return
     const state = this.#state
     if (state === 'waiting') this.latencyMs = performance.now() - this.startedAt
-    const outcome = failed(error, this.requestSent, this.latencyMs)
+    // A client that sends too much says nothing of the target.
+    const outcome =
+      error instanceof BodyTooLargeError ? ABANDONED : failed(error, this.requestSent, this.latencyMs)
     this.#finish(outcome)
     if (state === 'streaming') {
       this.#owner.broke()
-      this.#stream?.destroy(failureError(outcome.reason, error))
+      this.#stream?.destroy(failureError(outcome.kind === 'failed' ? outcome.reason : 'reset', error))
     } else if (state !== 'discarding') this.#owner.failed(this, error, outcome)
   }
 

@@ -111,7 +111,8 @@ export interface HealthSource {
   trusts?(target: Target): boolean
   /** Asked of the picked target only: where a half-open breaker spends a permit. `false` means pick another. */
   admit?(target: Target, request: LeaseRequest): boolean
-  onOutcome?(target: Target, outcome: Outcome): void
+  /** @param startedAt when the attempt was admitted, in monotonic milliseconds: tells what it is evidence of */
+  onOutcome?(target: Target, outcome: Outcome, startedAt: number): void
 }
 
 /** Facts about an attempt that a failover policy decides from. They hold during the call: what is kept is copied. */

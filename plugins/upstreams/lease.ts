@@ -7,12 +7,13 @@ export const ABANDONED: Outcome = { kind: 'abandoned' }
 export interface Settling {
   /** Monotonic milliseconds. */
   now(): number
-  settled(target: TargetState, outcome: Outcome): void
+  settled(target: TargetState, outcome: Outcome, startedAt: number): void
 }
 
 export class LeaseState implements Lease {
   readonly target: TargetState
   readonly #upstream: Settling
+  readonly #startedAt: number
   #waiting = true
   #settled = false
   #released = false
@@ -22,7 +23,8 @@ export class LeaseState implements Lease {
     this.#upstream = upstream
     this.target = target
     target.inflight++
-    if (target.waiting++ === 0) target.quietSince = upstream.now()
+    this.#startedAt = upstream.now()
+    if (target.waiting++ === 0) target.quietSince = this.#startedAt
   }
 
   heard(): void {
@@ -41,7 +43,7 @@ export class LeaseState implements Lease {
       this.#waiting = false
       this.target.waiting--
     }
-    this.#upstream.settled(this.target, outcome)
+    this.#upstream.settled(this.target, outcome, this.#startedAt)
   }
 
   release(): void {

@@ -120,7 +120,7 @@ export class Placement {
       const source = sources[i] as HealthSource
       if (source.admit?.(target, request) !== false) continue
       // Those asked before have spent a permit on an attempt that is not made.
-      for (const before of sources.slice(0, i)) before.onOutcome?.(target, ABANDONED)
+      for (const before of sources.slice(0, i)) before.onOutcome?.(target, ABANDONED, this.#context.now())
       return false
     }
     return true

@@ -42,7 +42,8 @@ export function buildSnapshot(
 ): Snapshot {
   const levels = sort(targets, sources)
   const health = levels.map(({ eligible, total }) => ({ eligible: eligible.length, total }))
-  const panicking = inPanic(health, panicThreshold)
+  // Nobody to set health aside for is no panic.
+  const panicking = inPanic(health, panicThreshold).map((is, i) => is && levels[i]!.unhealthy.length > 0)
   const usable = levels.map(({ eligible, unhealthy }, i) => {
     if (panicking[i] !== true) return eligible
     for (const target of unhealthy) target.believedDown = true

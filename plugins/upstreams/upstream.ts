@@ -157,9 +157,9 @@ export class UpstreamState implements Upstream {
     return this.#around.context.now()
   }
 
-  settled(target: TargetState, outcome: Outcome): void {
+  settled(target: TargetState, outcome: Outcome, startedAt: number): void {
     this.#balancers.get(target.tier)?.onOutcome?.(target, outcome)
-    for (const source of this.#around.healthSources) source.onOutcome?.(target, outcome)
+    for (const source of this.#around.healthSources) source.onOutcome?.(target, outcome, startedAt)
     for (const listener of this.#around.listeners) listener(target, outcome)
   }
 

@@ -78,7 +78,11 @@ test('a body of exactly the limit passes', async (t) => {
 
 test('a chunked body that grows too large is a 413, and its request upstream is aborted', async (t) => {
   const target = await startFaulty(t, () => {})
-  const gateway = await gatewayTo(t, target.origin, { server: { bodyLimit: 1000 } })
+  const outcomes: string[] = []
+  const gateway = await gatewayTo(t, target.origin, {
+    server: { bodyLimit: 1000 },
+    use: async (app) => app.upstreams.subscribe((_target, { kind }) => outcomes.push(kind)),
+  })
   const client = rawClient(t, gateway.port)
   client.socket.write('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n')
   await target.arrived(1)
@@ -87,6 +91,7 @@ test('a chunked body that grows too large is a 413, and its request upstream is 
   assert.match(client.received, /^HTTP\/1\.1 413 /)
   await client.closed
   await eventually(() => target.open.size === 0, 'the request upstream is aborted')
+  assert.deepEqual(outcomes, ['abandoned'], 'it is the client who sent too much, not the target who failed')
   await idle(gateway)
 })
 

@@ -112,6 +112,13 @@ describe('panic', () => {
     veto(2, 'barred')
     assert.equal(users.lease(request()), 'empty')
   })
+
+  it('is not told of where nobody is there to join', () => {
+    const { users, veto, events } = upstreamOf([0, 0, 0])
+    for (const i of [0, 1, 2]) veto(i, 'barred')
+    assert.equal(users.lease(request()), 'empty')
+    assert.deepEqual(events, [])
+  })
 })
 
 describe('a target that was not checked yet', () => {
