@@ -13,6 +13,9 @@ export interface RetryOptions {
   readonly maxRetryAfter: number
 }
 
+/** Attempts that found nobody there are not counted, but there is an end to everything. */
+const MOST_RETRIES = 16
+
 /** Envoy's base interval. */
 const BASE_BACKOFF_MS = 25
 
@@ -70,13 +73,14 @@ export function failoverPolicy(
     decide(attempt, outcome) {
       if (outcome.kind === 'answered') hedging.answered(attempt, outcome)
       const options = optionsOf(attempt.upstream)
-      if (attempt.number > options.retries) return { retry: false }
+      // Nothing was sent: the upstream sees one request all the same, there is no storm to fear, and nothing to count.
+      const free = outcome.kind === 'failed' && !outcome.requestSent && attempt.untried()
+      if (attempt.number > (free && options.retries > 0 ? MOST_RETRIES : options.retries))
+        return { retry: false }
       if (!mayRetry(attempt, outcome, options.retryOn)) return { retry: false }
       const delayMs = pause(attempt, outcome, options, random)
       if (delayMs === undefined) return { retry: false }
-      // Nothing was sent: the upstream sees one request all the same, and there is no storm to fear. Else a budget
-      // pays, and is asked last: a retry that is not made must not be paid for.
-      const free = outcome.kind === 'failed' && !outcome.requestSent && attempt.untried()
+      // Asked last: a retry that is not made must not be paid for.
       if (!free && !budgetOf(attempt.upstream).withdraw()) return { retry: false }
       return { retry: true, delayMs }
     },

@@ -38,7 +38,7 @@ const hedge = object({
 
 const failover = section(
   {
-    /** Further attempts after the first one, hedges included; 0 is none. Default 2. */
+    /** Further attempts after the first one, hedges included; 0 is none. Refused connections do not count. Default 2. */
     retries: withDefault(integer({ minimum: 0, maximum: 10 }), 2),
     /** Statuses that count as a failed attempt where repeating is allowed. Default 502, 503 and 504. */
     retryOn: withDefault(list(integer({ minimum: 400, maximum: 599 })), [502, 503, 504]),

@@ -55,7 +55,10 @@ export abstract class AttemptLoop implements Watched {
       repeatable,
       replayable: true,
       elapsedMs: 0,
-      untried: () => this.route.upstream.eligible().some((target) => !this.#placing.tried.has(target)),
+      untried: () =>
+        this.route.upstream
+          .eligible()
+          .some((target) => target !== this.#facts.target && !this.#placing.tried.has(target)),
     }
   }
 

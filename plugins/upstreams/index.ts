@@ -16,7 +16,9 @@ export default fp(
       { ...spec, capacity: limits.connections + limits.queue },
     ])
     const context = { now: () => performance.now(), random: () => Math.random() }
-    const registry = new Registry(context, Object.fromEntries(specs))
+    const registry = new Registry(context, Object.fromEntries(specs), (error) =>
+      app.log.error({ err: error }, 'a listener to events failed'),
+    )
     registry.onEvent(({ level, name, target, ...event }) => {
       app.log[level](
         { event: name, ...event, ...(target === undefined ? {} : { target: target.origin }) },

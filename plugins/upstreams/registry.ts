@@ -31,9 +31,16 @@ export class Registry implements UpstreamRegistry {
   readonly #listeners: Listener[] = []
   readonly #changeListeners: ((change: TargetChange) => void)[] = []
   readonly #eventListeners: ((event: UpstreamEvent) => void)[] = []
+  readonly #report: (error: unknown) => void
   readonly #wanted = new Map<UpstreamState, { policy: string; options: unknown }>()
 
-  constructor(context: PolicyContext, specs: Readonly<Record<string, UpstreamSpec>>) {
+  /** @param report hears of errors of those who listen to events */
+  constructor(
+    context: PolicyContext,
+    specs: Readonly<Record<string, UpstreamSpec>>,
+    report: (error: unknown) => void = () => {},
+  ) {
+    this.#report = report
     const around = {
       context,
       healthSources: this.#healthSources,
@@ -87,7 +94,14 @@ export class Registry implements UpstreamRegistry {
   }
 
   announce(event: UpstreamEvent): void {
-    for (const listener of this.#eventListeners) listener(event)
+    for (const listener of this.#eventListeners) {
+      try {
+        listener(event)
+      } catch (error) {
+        // Who decides must not fail because somebody who hears of it does.
+        this.#report(error)
+      }
+    }
   }
 
   onEvent(listener: (event: UpstreamEvent) => void): void {

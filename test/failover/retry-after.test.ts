@@ -78,6 +78,5 @@ test('what a Retry-After says', () => {
   assert.equal(of('Wed, 25 Nov 2026 10:01:30 GMT'), 90_000)
   assert.equal(of('Wednesday, 25-Nov-26 10:01:30 GMT'), 90_000)
   assert.equal(of('Wed, 25 Nov 2026 09:00:00 GMT'), 0, 'it is over')
-  for (const none of [undefined, '', '-1', '1.5', 'soon', ['1', '2']])
-    assert.equal(of(none), undefined)
+  for (const none of [undefined, '', '-1', '1.5', 'soon', ['1', '2']]) assert.equal(of(none), undefined)
 })
