@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { ExchangePlan } from '../upstreams/exchange.ts'
 import { GatewayError } from '../upstreams/errors.ts'
+import type { ExchangePlan } from '../upstreams/exchange.ts'
 import { canonicalise } from './canonical.ts'
 import { type CompiledRoute, compileRoute } from './compile.ts'
 import type { Headers } from './edits.ts'
@@ -132,11 +132,12 @@ function forward(app: FastifyInstance, route: CompiledRoute) {
       return
     }
     const { mirror } = config
+    const upstream = choose()
     const plan: ExchangePlan = {
       route: route.name,
-      upstream: choose(),
+      upstream,
       path: target,
-      key: '',
+      key: app.upstreams.upstream(upstream).keyOf(request),
       repeatable: config.repeatable,
       timeoutMs: config.timeout,
       editRequest: route.requestEdits,

@@ -12,9 +12,17 @@ export function answered(
   latencyMs: number,
   headers: Record<string, string | string[] | undefined>,
 ): Answered {
-  if (status !== 503 && status !== 429) return { kind: 'answered', status, latencyMs }
-  const retryAfterMs = retryAfter(headers['retry-after'], Date.now)
-  return { kind: 'answered', status, latencyMs, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
+  const report = headers['endpoint-load-metrics']
+  const refused = status === 503 || status === 429
+  if (report === undefined && !refused) return { kind: 'answered', status, latencyMs }
+  const retryAfterMs = refused ? retryAfter(headers['retry-after'], Date.now) : undefined
+  return {
+    kind: 'answered',
+    status,
+    latencyMs,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(typeof report === 'string' ? { loadReport: report } : {}),
+  }
 }
 
 export function failed(error: unknown, requestSent: boolean, latencyMs: number): Failed {

@@ -4,6 +4,7 @@
  */
 
 import type { Listener, TargetChange, UpstreamEvent } from './events.ts'
+import type { KeyedRequest } from './exchange.ts'
 
 /** The only clock and the only dice that a policy may use, so that it runs in virtual time under a seed. */
 export interface PolicyContext {
@@ -25,6 +26,8 @@ export interface Target {
   readonly weight: number
   /** 0 is used first. */
   readonly tier: number
+  /** Where it stands, as configured; '' if nothing is said. */
+  readonly zone: string
   /** Attempts under way, queued ones included. */
   readonly inflight: number
   /** Those of them that nothing was heard of yet: no response head, no failure. */
@@ -58,6 +61,8 @@ export type Outcome =
       readonly status: number
       readonly latencyMs: number
       readonly retryAfterMs?: number
+      /** The target's own word on its load: the header `endpoint-load-metrics` (ORCA), as it came. */
+      readonly loadReport?: string
     }
   | {
       readonly kind: 'failed'
@@ -69,7 +74,7 @@ export type Outcome =
 
 /** What a policy may know of the request that is to be placed. */
 export interface LeaseRequest {
-  /** Hash key of the request ('' where the route has none). */
+  /** Hash key of the request ('' where the upstream wants none). */
   readonly key: string
   /** Whether sending it a second time does no harm. */
   readonly repeatable: boolean
@@ -169,12 +174,16 @@ export interface TargetSpec {
   readonly weight?: number
   /** Default 0. */
   readonly tier?: number
+  /** Default ''. */
+  readonly zone?: string
 }
 
 /** One upstream as others see it. */
 export interface Upstream {
   readonly name: string
   readonly targets: readonly Target[]
+  /** What `LeaseRequest.key` is for this request; '' where nobody asked for keys (`registry.keyBy`). */
+  keyOf(request: KeyedRequest): string
   /** Takes a target for one attempt, or says why there is none. */
   lease(request: LeaseRequest): Lease | LeaseRefusal
   /** Throws if a target of this origin is there already or the origin is not one. */
@@ -211,6 +220,8 @@ export interface UpstreamRegistry {
    * later, but before the server is ready. Throws if there is no such upstream.
    */
   balance(upstream: string, policy: string, options: unknown): void
+  /** Says how the hash key of a request to this upstream is found. Throws if there is no such upstream. */
+  keyBy(upstream: string, key: (request: KeyedRequest) => string): void
   /** Names of the balancers defined so far. */
   readonly balancers: ReadonlyMap<string, BalancerFactory<never>>
   /** A health source has changed its mind about this target. */

@@ -1,6 +1,16 @@
 /** What one client request is to those who meet in it: the routing, the transport, logs and metrics. */
 import type { Outcome, Target } from './contract.ts'
 
+/** What a request is told apart by, for policies that send like to like. A FastifyRequest is one. */
+export interface KeyedRequest {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly params: unknown
+  readonly query: unknown
+  readonly ip: string
+  /** Who it is, once authentication has said so. */
+  readonly identity?: { readonly id: string } | null
+}
+
 /** How an attempt went, for logs, metrics and those who ask why. */
 export interface AttemptRecord {
   readonly target: Target

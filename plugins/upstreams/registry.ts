@@ -9,6 +9,7 @@ import type {
   UpstreamRegistry,
 } from './contract.ts'
 import type { Listener, TargetChange, UpstreamEvent } from './events.ts'
+import type { KeyedRequest } from './exchange.ts'
 import { UpstreamState } from './upstream.ts'
 
 /** An upstream as it is configured. */
@@ -73,6 +74,10 @@ export class Registry implements UpstreamRegistry {
     this.#wanted.set(upstream, { policy, options })
     const create = this.balancers.get(policy)
     if (create !== undefined) upstream.balanceBy(create, options)
+  }
+
+  keyBy(name: string, key: (request: KeyedRequest) => string): void {
+    this.#state(name).keyBy(key)
   }
 
   addHealthSource(source: HealthSource): void {

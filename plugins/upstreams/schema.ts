@@ -9,6 +9,7 @@ import {
   object,
   oneOf,
   section,
+  text,
   withDefault,
 } from '../config/kit.ts'
 import { written } from '../config/messages.ts'
@@ -21,6 +22,8 @@ const target = {
   weight: withDefault(decimal({ minimum: 0, maximum: 1_000_000 }), 1),
   /** 0 is used first, 1 when tier 0 cannot carry the load, and so on. Default 0. */
   tier: withDefault(oneOf([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), 0),
+  /** Where it stands (a data centre, say): for policies that prefer what is near. Default ''. */
+  zone: withDefault(text(), ''),
 }
 
 const targets = nonEmptyList(object(target), { noun: 'target' })
@@ -54,6 +57,7 @@ declare module '../config/define.ts' {
     origin: typeof target.origin
     weight: typeof target.weight
     tier: typeof target.tier
+    zone: typeof target.zone
   }
   interface UpstreamSchema {
     limits: typeof limits

@@ -6,6 +6,7 @@ export class TargetState implements Target {
   readonly upstream: string
   readonly origin: string
   readonly tier: number
+  readonly zone: string
   weight: number
   inflight = 0
   waiting = 0
@@ -24,6 +25,7 @@ export class TargetState implements Target {
     this.origin = spec.origin
     this.weight = spec.weight
     this.tier = spec.tier
+    this.zone = spec.zone
   }
 
   /** Resolves when nothing is under way here. */

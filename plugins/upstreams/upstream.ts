@@ -13,6 +13,7 @@ import type {
   Upstream,
 } from './contract.ts'
 import type { Listener, TargetChange, UpstreamEvent } from './events.ts'
+import type { KeyedRequest } from './exchange.ts'
 import { FailBack } from './fail-back.ts'
 import { LeaseState } from './lease.ts'
 import { originProblem, serverOf } from './origin.ts'
@@ -53,6 +54,7 @@ export class UpstreamState implements Upstream {
   readonly #placement: Placement
   readonly #balancers = new Map<number, Balancer>()
   #create: (() => Balancer) | undefined
+  #key: ((request: KeyedRequest) => string) | undefined
   #targets: TargetState[] = []
   readonly #servers = new Set<string>()
   readonly #rules: TierRules
@@ -78,6 +80,14 @@ export class UpstreamState implements Upstream {
     return this.#targets
   }
 
+  keyOf(request: KeyedRequest): string {
+    return this.#key === undefined ? '' : this.#key(request)
+  }
+
+  keyBy(key: (request: KeyedRequest) => string): void {
+    this.#key = key
+  }
+
   balanceBy(create: BalancerFactory<never>, options: unknown): void {
     this.#create = () => create(this.#around.context, options as never)
     this.#balancers.clear()
@@ -94,7 +104,7 @@ export class UpstreamState implements Upstream {
   add(spec: TargetSpec): Target {
     const problem = originProblem(spec.origin)
     if (problem !== undefined) throw new RangeError(problem)
-    const { origin, weight = 1, tier = 0 } = spec
+    const { origin, weight = 1, tier = 0, zone = '' } = spec
     checkWeight(weight)
     if (!Number.isInteger(tier) || tier < 0 || tier > 9) {
       throw new RangeError(`tier must be a whole number from 0 to 9, is ${tier}`)
@@ -103,7 +113,7 @@ export class UpstreamState implements Upstream {
       throw new RangeError(`upstream "${this.name}" has a target "${origin}" already`)
     }
     this.#servers.add(serverOf(origin))
-    const target = new TargetState(this.name, { origin, weight, tier })
+    const target = new TargetState(this.name, { origin, weight, tier, zone })
     this.#targets.push(target)
     this.#changed('added', target)
     return target

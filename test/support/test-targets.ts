@@ -12,6 +12,7 @@ export function testTarget(number: number, figures: Partial<Target> = {}): TestT
     origin,
     weight: 1,
     tier: 0,
+    zone: '',
     inflight: 0,
     waiting: 0,
     quietSince: 0,
