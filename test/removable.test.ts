@@ -18,12 +18,29 @@ const concerns = readdirSync(join(ROOT, 'plugins'), { withFileTypes: true })
 /** What a config says to use a concern, and how it is refused without it. Those left out have no keys of their own. */
 const USES: Readonly<Record<string, { gateway?: string; upstream?: string; refusal: string }>> = {
   'access-log': { gateway: 'logs: { access: false }', refusal: 'logs: unknown key' },
+  'adaptive-concurrency': {
+    upstream: 'adaptiveConcurrency: {}',
+    refusal: 'upstreams.users.adaptiveConcurrency: unknown key',
+  },
   admin: { gateway: 'admin: { port: 9901 }', refusal: 'admin: unknown key' },
+  'circuit-breaker': {
+    upstream: 'circuitBreaker: {}',
+    refusal: 'upstreams.users.circuitBreaker: unknown key',
+  },
+  'debug-header': {
+    gateway: "debugHeader: { trusted: ['127.0.0.1'] }",
+    refusal: 'debugHeader: unknown key',
+  },
   failover: { upstream: 'failover: { retries: 1 }', refusal: 'upstreams.users.failover: unknown key' },
+  'health-check': { upstream: 'healthCheck: {}', refusal: 'upstreams.users.healthCheck: unknown key' },
   listeners: { gateway: 'listeners: []', refusal: 'listeners: unknown key' },
   'load-balancing': {
     upstream: "loadBalancing: 'round-robin'",
     refusal: 'upstreams.users.loadBalancing: unknown key',
+  },
+  'outlier-detection': {
+    upstream: 'outlierDetection: false',
+    refusal: 'upstreams.users.outlierDetection: unknown key',
   },
   'proof-of-life': {
     upstream: 'proofOfLife: false',
@@ -31,6 +48,7 @@ const USES: Readonly<Record<string, { gateway?: string; upstream?: string; refus
   },
   readiness: { gateway: "endpoints: { live: '/live' }", refusal: 'endpoints: unknown key' },
   samples: { gateway: 'samples: [4001]', refusal: 'samples: unknown key' },
+  'slow-start': { upstream: "slowStart: '30s'", refusal: 'upstreams.users.slowStart: unknown key' },
 }
 
 function configFor(origin: string, { gateway = '', upstream = '' } = {}): string {

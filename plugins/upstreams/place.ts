@@ -118,11 +118,20 @@ export class Placement {
     const sources = this.#admitting
     for (let i = 0; i < sources.length; i++) {
       const source = sources[i] as HealthSource
-      if (source.admit?.(target, request) !== false) continue
-      // Those asked before have spent a permit on an attempt that is not made.
-      for (const before of sources.slice(0, i)) before.onOutcome?.(target, ABANDONED, this.#context.now())
-      return false
+      let admitted = false
+      try {
+        admitted = source.admit?.(target, request) !== false
+      } finally {
+        if (!admitted) this.#giveBack(target, i)
+      }
+      if (!admitted) return false
     }
     return true
+  }
+
+  /** The sources asked before have spent a permit on an attempt that is not made. */
+  #giveBack(target: TargetState, asked: number): void {
+    const now = this.#context.now()
+    for (const before of this.#admitting.slice(0, asked)) before.onOutcome?.(target, ABANDONED, now)
   }
 }

@@ -153,6 +153,26 @@ describe('admission', () => {
     )
   })
 
+  it('gives permits back when a source that is asked later throws', () => {
+    const { registry, users } = registryOf([0])
+    let permits = 1
+    registry.addHealthSource({
+      name: 'permits',
+      allows: () => true,
+      admit: () => permits > 0 && permits-- > 0,
+      onOutcome: () => permits++,
+    })
+    registry.addHealthSource({
+      name: 'broken',
+      allows: () => true,
+      admit: () => {
+        throw new Error('broken')
+      },
+    })
+    assert.throws(() => users.lease(request()), /broken/)
+    assert.equal(permits, 1)
+  })
+
   it('spends no permit on an attempt that another source refuses', () => {
     const { registry, users } = registryOf([0])
     let permits = 1

@@ -1,0 +1,130 @@
+import type { PolicyContext } from '../upstreams/contract.ts'
+import { LatencyHistogram } from './latency-histogram.ts'
+
+export interface GradientOptions {
+  /** Which quantile of the latencies stands for a window, 0..1. */
+  readonly quantile: number
+  /** Milliseconds; shortest window. */
+  readonly interval: number
+  /** Fewest samples of a window: it lasts until they are in. */
+  readonly minSamples: number
+  /** Milliseconds between two measurements of minRTT; before jitter. */
+  readonly minRttInterval: number
+  /** Samples that a measurement takes. */
+  readonly minRttSamples: number
+  /** Part of minRTT that latency may vary by without anything being wrong. */
+  readonly buffer: number
+  /** Lowest limit, and the one while minRTT is measured. */
+  readonly min: number
+  readonly max: number
+  /** The limit once minRTT is known. */
+  readonly initial: number
+}
+
+/** Envoy adds up to 15 % to the interval, so that not all measure at once. */
+const JITTER = 0.15
+/** After this many windows at the lowest limit minRTT itself is doubted. */
+const WINDOWS_AT_MIN = 5
+
+/**
+ * How many attempts a target can have under way before they only wait for each other, learnt from latency: Envoy's
+ * gradient controller.
+ *
+ * gradient = clamp(minRTT x (1 + buffer) / sampleRTT, 0.5, 2)
+ * limit = gradient x limit + sqrt(gradient x limit)
+ *
+ * minRTT is measured at the start, and every `minRttInterval` from then on, with the limit lowered to `min`.
+ *
+ * Unlike Envoy's: one for each target and not for the cluster; latency counts to the response head and not to the
+ * last byte; a window goes on until it has `minSamples`; and the limit does not grow while less than half of it is
+ * used (Netflix's concurrency-limits), so that a quiet night does not end in a morning without one. It has no timers:
+ * time is looked at when a sample comes.
+ */
+export class GradientLimit {
+  readonly #options: GradientOptions
+  readonly #context: PolicyContext
+  readonly #samples = new LatencyHistogram()
+  /** The limit outside of measurements. */
+  #limit: number
+  #minRtt = 0
+  #measuring = true
+  #since: number
+  #measureAt = Number.POSITIVE_INFINITY
+  #windowsAtMin = 0
+  /** Most attempts at once in this window. */
+  #peak = 0
+
+  constructor(options: GradientOptions, context: PolicyContext) {
+    this.#options = options
+    this.#context = context
+    this.#limit = options.initial
+    this.#since = context.now()
+  }
+
+  /** Attempts that may be under way at once now. */
+  get limit(): number {
+    return this.#measuring ? this.#options.min : this.#limit
+  }
+
+  /** Milliseconds; 0 until it has been measured. */
+  get minRtt(): number {
+    return this.#minRtt
+  }
+
+  /** @param inflight attempts under way, without the one that asks */
+  admits(inflight: number): boolean {
+    if (inflight >= this.limit) return false
+    if (inflight >= this.#peak) this.#peak = inflight + 1
+    return true
+  }
+
+  /**
+   * The latency of an attempt that has come to an end.
+   * @param startedAt when it was admitted, in monotonic milliseconds
+   */
+  record(milliseconds: number, startedAt: number): void {
+    const now = this.#context.now()
+    const { interval, minSamples, minRttSamples } = this.#options
+    if (this.#measuring) {
+      // Begun under the higher limit, it would make minRTT look higher than it is.
+      if (startedAt < this.#since) return
+      this.#samples.add(milliseconds)
+      if (this.#samples.count >= minRttSamples) this.#measured(now)
+      return
+    }
+    this.#samples.add(milliseconds)
+    if (now - this.#since >= interval && this.#samples.count >= minSamples) this.#update(now)
+    if (now >= this.#measureAt) this.#measure(now)
+  }
+
+  #update(now: number): void {
+    const { quantile, buffer, min, max } = this.#options
+    const ratio = (this.#minRtt * (1 + buffer)) / this.#samples.quantile(quantile)
+    const scaled = this.#limit * Math.max(0.5, Math.min(2, ratio))
+    const wanted = Math.max(min, Math.min(max, Math.floor(scaled + Math.sqrt(scaled))))
+    const before = this.#limit
+    if (wanted < before || this.#peak * 2 >= before) this.#limit = wanted
+    this.#windowsAtMin = this.#limit === min && before === min ? this.#windowsAtMin + 1 : 0
+    this.#begin(now)
+    if (this.#windowsAtMin >= WINDOWS_AT_MIN) this.#measure(now)
+  }
+
+  #measure(now: number): void {
+    this.#measuring = true
+    this.#windowsAtMin = 0
+    this.#begin(now)
+  }
+
+  #measured(now: number): void {
+    this.#minRtt = this.#samples.quantile(this.#options.quantile)
+    this.#measuring = false
+    this.#measureAt = now + this.#options.minRttInterval * (1 + JITTER * this.#context.random())
+    this.#begin(now)
+  }
+
+  #begin(now: number): void {
+    this.#samples.clear()
+    this.#since = now
+    this.#peak = 0
+  }
+}

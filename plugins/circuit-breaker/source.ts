@@ -1,0 +1,126 @@
+import type {
+  HealthSource,
+  Outcome,
+  PolicyContext,
+  Target,
+  UpstreamRegistry,
+  Veto,
+} from '../upstreams/contract.ts'
+import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts'
+
+export interface CircuitBreakerOptions extends BreakerOptions {
+  /** One breaker for each target, or one for all of the upstream. */
+  readonly scope: 'target' | 'upstream'
+}
+
+/** A breaker and whom it is for. */
+interface Circuit {
+  readonly breaker: Breaker
+  readonly targets: Set<Target>
+}
+
+const EVENTS = {
+  open: { name: 'breaker-opened', level: 'warn' },
+  'half-open': { name: 'breaker-half-open', level: 'info' },
+  closed: { name: 'breaker-closed', level: 'info' },
+} as const satisfies Record<BreakerState, { name: string; level: 'info' | 'warn' }>
+
+/** The breakers of all upstreams that have some, as one health source. */
+export class BreakerSource implements HealthSource {
+  readonly name = 'circuit-breaker'
+  readonly #optionsOf: (upstream: string) => CircuitBreakerOptions | undefined
+  readonly #registry: Pick<UpstreamRegistry, 'announce' | 'changed'>
+  readonly #context: PolicyContext
+  readonly #wakeAt: (time: number) => void
+  readonly #circuits = new Map<Target, Circuit>()
+  /** Those of whole upstreams, by name. */
+  readonly #shared = new Map<string, Circuit>()
+  readonly #open = new Set<Breaker>()
+
+  /**
+   * @param optionsOf of an upstream; undefined where it has no breaker
+   * @param wakeAt wants `wake` called at that time (monotonic milliseconds); told anew for each breaker that opens
+   */
+  constructor(
+    optionsOf: (upstream: string) => CircuitBreakerOptions | undefined,
+    registry: Pick<UpstreamRegistry, 'announce' | 'changed'>,
+    context: PolicyContext,
+    wakeAt: (time: number) => void,
+  ) {
+    this.#optionsOf = optionsOf
+    this.#registry = registry
+    this.#context = context
+    this.#wakeAt = wakeAt
+  }
+
+  allows(target: Target): boolean {
+    return this.state(target) !== 'open'
+  }
+
+  veto(): Veto {
+    return 'barred'
+  }
+
+  trusts(target: Target): boolean {
+    return this.state(target) === 'closed'
+  }
+
+  admit(target: Target): boolean {
+    return this.#circuits.get(target)?.breaker.admit() ?? true
+  }
+
+  onOutcome(target: Target, outcome: Outcome, startedAt: number): void {
+    this.#circuits.get(target)?.breaker.settle(outcome, startedAt)
+  }
+
+  state(target: Target): BreakerState {
+    return this.#circuits.get(target)?.breaker.state ?? 'closed'
+  }
+
+  /** A target has come. */
+  follow(target: Target): void {
+    const options = this.#optionsOf(target.upstream)
+    if (options === undefined) return
+    let circuit = this.#shared.get(target.upstream)
+    if (circuit === undefined) {
+      circuit = this.#circuit(target, options)
+      if (options.scope === 'upstream') this.#shared.set(target.upstream, circuit)
+    }
+    circuit.targets.add(target)
+    this.#circuits.set(target, circuit)
+  }
+
+  /** A target has gone. */
+  forget(target: Target): void {
+    const circuit = this.#circuits.get(target)
+    if (circuit === undefined) return
+    this.#circuits.delete(target)
+    circuit.targets.delete(target)
+    if (!this.#shared.has(target.upstream)) this.#open.delete(circuit.breaker)
+  }
+
+  /** Lets the open breakers whose time is over try again. Returns when the next one's will be. */
+  wake(): number {
+    let next = Number.POSITIVE_INFINITY
+    for (const breaker of this.#open) {
+      breaker.wake()
+      next = Math.min(next, breaker.dueAt)
+    }
+    return next
+  }
+
+  #circuit({ upstream }: Target, options: CircuitBreakerOptions): Circuit {
+    const targets = new Set<Target>()
+    const breaker = new Breaker(options, this.#context, (of, why) => {
+      if (of.state === 'open') {
+        this.#open.add(of)
+        this.#wakeAt(of.dueAt)
+      } else this.#open.delete(of)
+      for (const target of targets) this.#registry.changed(target)
+      const [only] = targets
+      const about = options.scope === 'target' && only !== undefined ? { target: only } : {}
+      this.#registry.announce({ ...EVENTS[of.state], upstream, ...about, by: this.name, why })
+    })
+    return { breaker, targets }
+  }
+}
