@@ -16,6 +16,8 @@ export interface CompiledRoute {
   readonly query: (query: string) => string
   readonly requestEdits: ((headers: Headers) => void) | undefined
   readonly responseEdits: ((headers: Headers) => void) | undefined
+  /** Whether this request may be repeated; undefined leaves it to the method. */
+  readonly repeatable: (headers: Readonly<Headers>) => boolean | undefined
   readonly redirect: ((params: Params) => string) | undefined
 }
 
@@ -44,6 +46,11 @@ export function routeMatch(config: RouteConfig): CompiledRoute['match'] {
   }
 }
 
+function repeatableBy(rule: RouteConfig['repeatable']): CompiledRoute['repeatable'] {
+  if (rule !== 'idempotency-key') return () => rule
+  return (headers) => (headers['idempotency-key'] === undefined ? undefined : true)
+}
+
 /** Throws an Error that names the remedy if something in the route does not go together. */
 export function compileRoute(config: RouteConfig): CompiledRoute {
   const match = routeMatch(config)
@@ -60,6 +67,7 @@ export function compileRoute(config: RouteConfig): CompiledRoute {
     query: compileQueryEdits(config.requestQuery),
     requestEdits: compileHeaderEdits(config.requestHeaders),
     responseEdits: compileHeaderEdits(config.responseHeaders),
+    repeatable: repeatableBy(config.repeatable),
     redirect: config.redirect === undefined ? undefined : compileTemplate(config.redirect.to, match.path),
   }
 }

@@ -138,7 +138,7 @@ function forward(app: FastifyInstance, route: CompiledRoute) {
       upstream,
       path: target,
       key: app.upstreams.upstream(upstream).keyOf(request),
-      repeatable: config.repeatable,
+      repeatable: route.repeatable(request.headers),
       timeoutMs: config.timeout,
       editRequest: route.requestEdits,
       mirror: mirror === undefined || Math.random() * 100 >= mirror.percent ? undefined : mirror.upstream,

@@ -43,6 +43,12 @@ const headerEdits = object({
 })
 const methodName = text({ pattern: '^[A-Z][A-Z-]*$', remedy: 'write methods in capitals: "GET"' })
 
+function refuseRepeatable(value: unknown): string | undefined {
+  return typeof value === 'boolean' || value === 'idempotency-key'
+    ? undefined
+    : "is neither true, false nor 'idempotency-key'"
+}
+
 const route = {
   /** How logs and metrics call it. Default: host and path. */
   name: optional(text({ minLength: 1 })),
@@ -99,10 +105,13 @@ const route = {
   requestHeaders: optional(headerEdits),
   responseHeaders: optional(headerEdits),
   requestQuery: optional(headerEdits),
-  /** For the whole exchange, all attempts included. 0 is none. Default: none. */
+  /** For the whole exchange, all attempts included. 0 is none. Default: `timeouts.total` of the upstream. */
   timeout: optional(duration()),
-  /** Repeating a request of this route does no harm. Default: by the method (RFC 9110, 9.2.2). */
-  repeatable: optional(flag()),
+  /**
+   * Repeating a request of this route does no harm, whatever its method; `'idempotency-key'`: if it has a header of
+   * that name, which the upstream then has to honour. Default: by the method (RFC 9110, 9.2.2).
+   */
+  repeatable: optional(custom<boolean | 'idempotency-key'>(refuseRepeatable)),
   /** Protocols that a client may upgrade to. Default `['websocket']`. */
   upgrade: withDefault(list(text({ minLength: 1 })), ['websocket']),
   /** Level of the log lines of this route. Default: that of the process. */

@@ -65,3 +65,28 @@ test('a POST that was sent and got a reset is not sent again', async (t) => {
   // The same fault under GET, which may be repeated, is not noticed.
   for (let i = 0; i < 4; i++) assert.equal((await fetch(`${url}/`)).status, 200)
 })
+
+test('a POST is repeated where the route says that it may be, or its Idempotency-Key does', async (t) => {
+  const broken = await startTarget(t, (_seen, response) => response.destroy())
+  const alive = await startTarget(t)
+  const { app, url } = await startGateway({
+    upstreams: {
+      u: {
+        targets: [{ origin: broken.origin }, { origin: alive.origin }],
+        proofOfLife: false,
+        outlierDetection: false,
+      },
+    },
+    routes: [
+      { path: '/any', upstream: 'u', repeatable: true },
+      { path: '/keyed', upstream: 'u', repeatable: 'idempotency-key' },
+    ],
+  } as object)
+  t.after(() => app.close())
+  const post = async (path: string, headers: Record<string, string> = {}) =>
+    (await fetch(`${url}${path}`, { method: 'POST', body: 'x', headers })).status
+  for (let i = 0; i < 4; i++) assert.equal(await post('/any'), 200)
+  for (let i = 0; i < 4; i++) assert.equal(await post('/keyed', { 'idempotency-key': `${i}` }), 200)
+  const without = [await post('/keyed'), await post('/keyed')]
+  assert.deepEqual(without.toSorted(), [200, 502], 'without a key it is a POST like any other')
+})
