@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { listenError, opensWith } from '../config/bind.ts'
 import { GatewayError } from '../upstreams/errors.ts'
 import { isOwnHost } from './own-host.ts'
 
@@ -10,7 +11,7 @@ declare module 'fastify' {
   }
 }
 
-/** Opens the admin listener when the gateway listens, and closes it after the drain. */
+/** Opens the admin listener together with the main one, and closes it after the drain. */
 export default fp(
   async (app) => {
     const { admin } = app.gateway
@@ -41,16 +42,13 @@ export default fp(
       }
     })
 
-    app.addHook('onListen', async () => {
+    opensWith(app.server, async () => {
       try {
         await listener.listen({ host: admin.host, port: admin.port })
       } catch (error) {
-        const { code } = error as NodeJS.ErrnoException
-        const why = code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be opened (${code})`
-        app.log.fatal(`admin: port ${admin.port} on ${admin.host} ${why}; free it or change \`admin.port\``)
-        process.exitCode = 1
-        setImmediate(() => app.close())
+        throw listenError(error as Error, 'admin.port')
       }
+      return () => void listener.close()
     })
     app.addHook('onClose', () => listener.close())
   },

@@ -1,4 +1,6 @@
+import type { GatewayConfig } from '../config/define.ts'
 import { integer, object, optional, text, withDefault } from '../config/kit.ts'
+import type { PortUse } from '../config/ports.ts'
 
 /** A second listener for operators and scrapers. Nothing of it is ever served on the public port. */
 const admin = optional(
@@ -8,6 +10,12 @@ const admin = optional(
     port: integer({ minimum: 1024, maximum: 65_535 }),
   }),
 )
+
+export function ports({ admin }: GatewayConfig): readonly PortUse[] {
+  return admin === undefined
+    ? []
+    : [{ path: 'admin.port', name: 'admin', port: admin.port, host: admin.host }]
+}
 
 export const schema = { gateway: { admin } }
 

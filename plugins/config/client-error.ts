@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { constants, type Http2ServerResponse } from 'node:http2'
 import type { Duplex } from 'node:stream'
 
 type Answer = readonly [status: number, title: string, detail: string]
@@ -62,4 +63,18 @@ export function refuseConnect(request: IncomingMessage, answer: Duplex | ServerR
   const response = answer as ServerResponse
   response.writeHead(NO_PROXY[0], { 'content-type': 'application/problem+json' })
   response.end(bodyOf(NO_PROXY))
+}
+
+/** Ends a request of HTTP/2 that does not come in time: with an answer, or if there is one under way, in the middle. */
+export function refuseSlow(response: Http2ServerResponse): void {
+  const { stream } = response
+  if (stream.headersSent) {
+    stream.close(constants.NGHTTP2_CANCEL)
+    return
+  }
+  const slow = ANSWERS['ERR_HTTP_REQUEST_TIMEOUT'] as Answer
+  // Right behind the answer: the rest of the request is not wanted (RFC 9113, 8.1).
+  stream.once('wantTrailers', () => setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)))
+  response.writeHead(slow[0], { 'content-type': 'application/problem+json' })
+  response.end(bodyOf(slow))
 }

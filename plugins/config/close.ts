@@ -1,8 +1,14 @@
 import type http from 'node:http'
 import net from 'node:net'
 
-/** How long connections that were just made may still bring their request. */
-const LINGER_MS = 400
+/**
+ * Said by a listener right before it closes, when the drain window is over: what it does not track must end
+ * too. It comes with a function that takes promises: the listener counts as closed only once they are settled.
+ */
+export const STOPPING = 'holdfast:stopping'
+
+/** How long connections that were just made may still bring their request, in milliseconds. */
+export const LINGER_MS = 400
 
 /**
  * Makes `server.close` lose nothing. Node's own closes every connection on which no request is under way

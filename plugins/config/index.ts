@@ -1,4 +1,5 @@
 import fp from 'fastify-plugin'
+import { openTogether } from './bind.ts'
 import type { GatewayConfig } from './define.ts'
 import type { Problem } from './errors.ts'
 import type { LoadedGateway } from './load.ts'
@@ -20,6 +21,7 @@ declare module 'fastify' {
 export default fp<{ gateway: LoadedGateway }>(
   async (app, { gateway }) => {
     const checks: ((written: GatewayConfig) => readonly Problem[])[] = []
+    openTogether(app.server, gateway.ports)
     app.decorate('gateway', gateway.config)
     app.decorate('checkGateway', (check: (written: GatewayConfig) => readonly Problem[]) => {
       checks.push(check)

@@ -1,26 +1,20 @@
 import http, { type IncomingMessage } from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
-import type { Socket } from 'node:net'
 import { type ListenerTls, listenerTlsOptions } from './certificate.ts'
 import { clientErrorResponse, refuseConnect } from './client-error.ts'
-import { closeGently } from './close.ts'
+import { closeGently, LINGER_MS, STOPPING } from './close.ts'
 import type { GatewayConfig } from './define.ts'
 import { GatewayHttp2Response } from './http2-response.ts'
+import { bothInPlain } from './plain-http2.ts'
 import { limitRequests } from './request-count.ts'
+import { endHandshakes } from './silent.ts'
+import { limitUploads } from './upload-timeout.ts'
 
 export type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void
 
-/**
- * Said by a listener right before it closes, when the drain window is over: what it does not track must end
- * too. It comes with a function that takes promises: the listener counts as closed only once they are settled.
- */
-export const STOPPING = 'holdfast:stopping'
-
 /** Whether a request's connection is to be given to its `upgrade` listeners. */
 type TakesUpgrade = (request: IncomingMessage) => boolean
-
-const PREFACE = 'PRI * HTTP/2.0'
 
 function limitsOf(server: GatewayConfig['server']) {
   return {
@@ -34,44 +28,6 @@ function limitsOf(server: GatewayConfig['server']) {
     // Until routing says otherwise, nobody is given a connection.
     shouldUpgradeCallback: (() => false) as TakesUpgrade,
   }
-}
-
-/** One plain port for both: a connection that opens with the preface of HTTP/2 is spoken to in HTTP/2. */
-function bothInPlain(h1: http.Server, h2: http2.Http2Server, patience: number): void {
-  const serveHttp1 = h1.listeners('connection') as ((socket: Socket) => void)[]
-  const undecided = new Set<Socket>()
-  h1.removeAllListeners('connection')
-  h1.on('connection', (socket: Socket) => {
-    let start: Buffer = Buffer.alloc(0)
-    const ignore = (): void => {}
-    const giveUp = (): void => {
-      socket.destroy()
-    }
-    const decide = (): void => {
-      const chunk = socket.read() as Buffer | null
-      if (chunk === null) return
-      start = Buffer.concat([start, chunk])
-      const seen = start.toString('latin1', 0, PREFACE.length)
-      if (start.length < PREFACE.length && PREFACE.startsWith(seen)) return
-      socket
-        .off('readable', decide)
-        .off('error', ignore)
-        .off('timeout', giveUp)
-        .off('end', giveUp)
-        .setTimeout(0)
-      undecided.delete(socket)
-      socket.unshift(start)
-      if (seen === PREFACE) h2.emit('connection', socket)
-      else for (const serve of serveHttp1) serve.call(h1, socket)
-    }
-    undecided.add(socket)
-    socket.once('close', () => undecided.delete(socket))
-    socket.on('error', ignore).on('end', giveUp).on('readable', decide).setTimeout(patience, giveUp)
-  })
-  h1.once(STOPPING, () => {
-    for (const socket of undecided) socket.destroy()
-    h2.close(() => {})
-  })
 }
 
 function create(
@@ -91,19 +47,21 @@ function create(
     Http2ServerResponse: GatewayHttp2Response,
   }
   if (tls !== undefined) {
-    const options = listenerTlsOptions(tls)
-    if (!withHttp2) return https.createServer({ ...limits, ...options }, handler)
+    const options = { ...listenerTlsOptions(tls), handshakeTimeout: server.headersTimeout }
+    if (!withHttp2) return endHandshakes(https.createServer({ ...limits, ...options }, handler))
     const listener = http2.createSecureServer(
       { ...http2Options, ...options, allowHTTP1: true },
       handler as never,
     )
-    return listener as unknown as http.Server
+    limitUploads(listener, limits.requestTimeout)
+    return endHandshakes(listener as unknown as http.Server)
   }
   const listener = http.createServer(limits, handler)
   if (withHttp2) {
     const h2 = http2.createServer(http2Options, handler as never)
     h2.setTimeout(server.idleTimeout)
     h2.on('connect', refuseConnect)
+    limitUploads(h2, limits.requestTimeout)
     if (server.requestsPerConnection > 0) limitRequests(h2, server.requestsPerConnection)
     bothInPlain(listener, h2, server.headersTimeout)
   }
@@ -131,9 +89,11 @@ export function createServer(
     // On the main one, Fastify does this.
     listener.on('clientError', clientErrorResponse)
   }
-  // HTTP/2 tells its clients by itself, with GOAWAY.
-  if (!(withHttp2 && tls !== undefined)) closeGently(listener)
-  const close = listener.close.bind(listener)
+  const close = (withHttp2 && tls !== undefined ? listener : closeGently(listener)).close.bind(listener)
+  if (withHttp2 && tls !== undefined) {
+    // HTTP/2 tells its clients by itself, with GOAWAY; once more for sessions that were just beginning.
+    listener.once(STOPPING, () => setTimeout(() => close(() => {}), LINGER_MS))
+  }
   listener.close = (callback) => {
     const others: Promise<unknown>[] = []
     listener.emit(STOPPING, (other: Promise<unknown>) => others.push(other))

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import type { GatewayConfig, SchemaModule } from './define.ts'
 import type { Problem } from './errors.ts'
 import { list, nonEmptyList, object, type Properties, record } from './kit.ts'
+import { mainPort, type PortUse, portClashes } from './ports.ts'
 import { freezePlain, validate } from './validate.ts'
 
 /** A concern's check of what a schema cannot say: a reference, a pair that does not go together. */
@@ -12,6 +13,8 @@ export type Check = (config: GatewayConfig) => readonly Problem[] | Promise<read
 interface SchemaFile {
   readonly schema?: SchemaModule
   readonly check?: Check
+  /** What the concern will listen on. */
+  readonly ports?: (config: GatewayConfig) => readonly PortUse[]
 }
 
 /** A config that has been read. Where there are problems, `config` is an empty gateway. */
@@ -22,6 +25,12 @@ export interface LoadedGateway {
   /** What the user wrote, with units read and defaults filled in as far as it went. */
   readonly written: GatewayConfig
   readonly problems: readonly Problem[]
+  /** What it will listen on besides the main port. */
+  readonly ports: readonly PortUse[]
+}
+
+function portsOf(files: readonly SchemaFile[], config: GatewayConfig): PortUse[] {
+  return files.flatMap(({ ports }) => ports?.(config) ?? [])
 }
 
 const PLUGINS = resolve(import.meta.dirname, '..')
@@ -57,23 +66,32 @@ function compose(files: readonly SchemaFile[]) {
  * Checks a config object with the schemas of all the plugins there are.
  * @param file how messages call it
  * @param folder the plugins; default: those of this gateway
+ * @param main the port that the gateway itself listens on, where it is known
  */
-export async function readGateway(input: unknown, file: string, folder = PLUGINS): Promise<LoadedGateway> {
+export async function readGateway(
+  input: unknown,
+  file: string,
+  folder = PLUGINS,
+  main?: PortUse,
+): Promise<LoadedGateway> {
   const files = await schemaFiles(folder)
   const json = compose(files)
   const { value, problems } = validate(json, input)
   const written = value as GatewayConfig
-  for (const { check } of files) {
+  const clashes: Check = (config) => portClashes([main ?? [], portsOf(files, config)].flat())
+  for (const check of [...files.flatMap((file) => file.check ?? []), clashes]) {
     try {
-      if (check !== undefined) problems.push(...(await check(written)))
+      problems.push(...(await check(written)))
     } catch (error) {
       // On a config that the schema has refused, a check may stumble over just that; it has nothing to add.
       if (problems.length === 0) throw error
     }
   }
-  if (problems.length === 0) return { file, config: freezePlain(written), written, problems }
+  if (problems.length === 0) {
+    return { file, config: freezePlain(written), written, problems, ports: portsOf(files, written) }
+  }
   const empty = validate(json, { upstreams: {}, routes: [] }).value as GatewayConfig
-  return { file, config: freezePlain(empty), written, problems }
+  return { file, config: freezePlain(empty), written, problems, ports: [] }
 }
 
 async function importConfig(path: string): Promise<unknown> {
@@ -104,5 +122,5 @@ export async function loadGateway(
   if (input === null || typeof input !== 'object') {
     return wrong('exports no config; write `export default defineGateway({ ... })`')
   }
-  return readGateway(input, file)
+  return readGateway(input, file, PLUGINS, mainPort(process.argv[1], process.env))
 }

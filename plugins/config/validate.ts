@@ -116,6 +116,10 @@ export function validate(json: TSchema, input: unknown): { value: unknown; probl
     strictNumbers: true,
     verbose: true,
     inlineRefs: false,
+    // The schemas are the kit's, and each is used once: looking at them and at the code for them costs more than it brings.
+    meta: false,
+    validateSchema: false,
+    code: { optimize: false },
   })
   ajv.addKeyword(unitKeyword('duration', parseDuration, 'a duration like "250ms", "2s" or milliseconds'))
   ajv.addKeyword(unitKeyword('size', parseSize, 'a size like "64KiB", "10MiB" or bytes'))

@@ -1,9 +1,11 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { bind, listenError, opensWith } from '../config/bind.ts'
 import { daysLeft, type ListenerTls } from '../config/certificate.ts'
-import { createServer, type Handler, STOPPING } from '../config/listener.ts'
-import { bind, listenError } from './bind.ts'
+import { STOPPING } from '../config/close.ts'
+import { createServer, type Handler } from '../config/listener.ts'
+import { MAIN_PORT } from '../config/ports.ts'
 import { redirectToHttps } from './redirect.ts'
 
 /** From this many days before its end on, a certificate is spoken of in the log. */
@@ -40,57 +42,39 @@ function create(app: FastifyInstance, entry: FastifyInstance['gateway']['listene
   return listener
 }
 
-/** Opens all of them, or none. */
-async function listen(app: FastifyInstance): Promise<Server[]> {
-  const opened = await Promise.allSettled(
-    app.gateway.listeners.map(async (entry) => {
-      const listener = create(app, entry)
-      await bind(listener, entry)
-      const { port, host } = entry
-      const scheme = entry.tls === undefined ? 'http' : 'https'
-      app.log.info({ port, host, http2: entry.http2 }, `also listening at ${scheme}://${host}:${port}`)
-      return listener
-    }),
-  )
-  const listeners = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  const failed = opened.find((one) => one.status === 'rejected')
-  if (failed === undefined) return listeners
-  for (const listener of listeners) listener.close()
-  throw failed.reason
-}
-
 export default fp(
   async (app) => {
-    let open: Server[] = []
+    const open = new Set<Server>()
     let closed: Promise<unknown> = Promise.resolve()
     const close = (): void => {
-      const closing = open
-      open = []
-      closed = Promise.all([
-        closed,
-        ...closing.map((listener) => new Promise((done) => listener.close(done))),
-      ])
+      const closing = [...open].map((listener) => new Promise((done) => listener.close(done)))
+      open.clear()
+      closed = Promise.all([closed, ...closing])
     }
 
-    // Fastify logs what an `onListen` hook throws and goes on. So the others are bound first, and what is in the
-    // way of one of them is in the way of `listen()`.
     const { server } = app
-    const listenMain = server.listen.bind(server) as (...options: unknown[]) => Server
-    server.listen = ((...options: unknown[]) => {
+    opensWith(server, async () => {
       warnOfCertificates(app)
-      listen(app).then(
-        (listeners) => {
-          open = listeners
-          listenMain(...options)
-        },
-        (error) => server.emit('error', error),
-      )
-      return server
-    }) as typeof server.listen
+      return () => {}
+    })
+    for (const [index, entry] of app.gateway.listeners.entries()) {
+      opensWith(server, async () => {
+        const listener = create(app, entry)
+        await bind(listener, entry, `listeners[${index}].port`)
+        open.add(listener)
+        const { port, host, http2, tls } = entry
+        const scheme = tls === undefined ? 'http' : 'https'
+        app.log.info({ port, host, http2 }, `also listening at ${scheme}://${host}:${port}`)
+        return () => {
+          open.delete(listener)
+          listener.close()
+        }
+      })
+    }
 
     // What is in the way of the main port is said as plainly: Fastify hands its listeners the same object.
     server.prependListener('error', (error) => {
-      const plain = listenError(error)
+      const plain = listenError(error, MAIN_PORT)
       if (plain === error) return
       error.message = plain.message
       error.stack = plain.message

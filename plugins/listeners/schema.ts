@@ -2,6 +2,7 @@ import { type ListenerTls, tlsProblems } from '../config/certificate.ts'
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
 import { flag, integer, list, object, optional, text, withDefault } from '../config/kit.ts'
+import type { PortUse } from '../config/ports.ts'
 import { listenerTls } from '../config/schema.ts'
 
 const port = integer({ minimum: 1, maximum: 65_535 })
@@ -32,22 +33,18 @@ declare module '../config/define.ts' {
   }
 }
 
-const ANY = new Set(['0.0.0.0', '::'])
+export function ports(config: GatewayConfig): readonly PortUse[] {
+  return config.listeners.map(({ port, host }, index) => {
+    const name = `listeners[${index}]`
+    return { path: `${name}.port`, name, port, host }
+  })
+}
 
 export function check(config: GatewayConfig): readonly Problem[] {
   const problems: Problem[] = []
   for (const [index, listener] of config.listeners.entries()) {
     const path = `listeners[${index}]`
-    const { host, port, tls, redirectToHttps } = listener
-    const other = config.listeners.findIndex(
-      (one) => one.port === port && (one.host === host || ANY.has(one.host) || ANY.has(host)),
-    )
-    if (other < index) {
-      problems.push({
-        path: `${path}.port`,
-        message: `listeners[${other}] is on port ${port} already; give it another port`,
-      })
-    }
+    const { tls, redirectToHttps } = listener
     if (tls !== undefined) problems.push(...tlsProblems(tls as ListenerTls, `${path}.tls`))
     if (redirectToHttps !== undefined && tls !== undefined) {
       const message = 'serves `https:` already, so there is nowhere to redirect to; take out `tls` or this'

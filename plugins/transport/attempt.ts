@@ -10,8 +10,7 @@ import { Gathered } from './gathered.ts'
 import type { Running } from './loop.ts'
 import { ABANDONED, answered, failed } from './outcomes.ts'
 import type { TargetPool } from './pools.ts'
-
-type Headers = Record<string, string | string[] | undefined>
+import { type Headers, responseTrailers } from './trailers.ts'
 
 function streamUnlessWhole(attempt: Attempt): void {
   attempt.streamUnlessWhole()
@@ -145,12 +144,14 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     }
   }
 
-  onResponseEnd(): void {
+  onResponseEnd(_controller?: unknown, trailers?: Headers): void {
+    const passed = responseTrailers(trailers, this.#options.method, this.status)
+    if (passed !== undefined && this.#state === 'gathering') this.#openStream()
     const state = this.#state
     if (state === 'over') return
     const body = state === 'gathering' ? this.#gathered.whole() : null
     this.#finish(answered(this.status, this.latencyMs, this.headers))
-    if (state === 'streaming') this.#stream?.finish()
+    if (state === 'streaming') this.#stream?.finish(passed)
     else if (state === 'gathering') this.#owner.whole(this, body)
   }
 
@@ -188,7 +189,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
 
   #openStream(): void {
     this.#state = 'streaming'
-    this.#stream = new AnswerStream(this)
+    this.#stream = new AnswerStream(this, this.headers.trailer)
     for (const chunk of this.#gathered.release()) this.#stream.push(chunk)
     // It was to be gathered by then; from now on only the target's silence counts.
     this.#gatherUntil = Number.POSITIVE_INFINITY

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { BodyTooLargeError } from './errors.ts'
+import { trailersOf } from './trailers.ts'
 
 /**
  * A client's body on its way to a target, counted. It stands between the two because undici destroys what
@@ -18,6 +19,11 @@ export class ForwardedBody extends Readable {
     super({ highWaterMark: 64 * 1024 })
     this.#source = source
     this.#limit = limit
+  }
+
+  /** What the client has sent behind it, once it has ended. */
+  get trailers(): Record<string, string | string[]> | undefined {
+    return trailersOf(this.#source.trailers)
   }
 
   /** Nothing was taken from the client yet: another attempt may start from the same source. */

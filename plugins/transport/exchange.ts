@@ -125,7 +125,14 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
     return {
       method: this.#request.method,
       path: this.plan.path,
-      headers: requestHeaders(this.#headers, this.#client, host, config.forwarded, this.plan.editRequest),
+      headers: requestHeaders(
+        this.#headers,
+        this.#client,
+        host,
+        config.forwarded,
+        this.plan.editRequest,
+        config.http2,
+      ),
       body,
       timeouts: config.timeouts,
       connections: config.limits.connections,

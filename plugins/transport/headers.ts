@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { announcedTrailers } from './trailers.ts'
 
 type Headers = Record<string, string | string[] | undefined>
 
@@ -76,6 +77,7 @@ type Edit = (headers: Headers) => void
  * connection is left out, and what the client says of itself counts only if the peer is a trusted proxy.
  * @param headers lower-case names, without those that the client's Connection header listed
  * @param edit the route's own edits: they come last, so they win
+ * @param http2 the target is spoken to in HTTP/2
  */
 export function requestHeaders(
   headers: Headers,
@@ -83,6 +85,7 @@ export function requestHeaders(
   host: string,
   form: ForwardedForm,
   edit?: Edit,
+  http2 = false,
 ): string[] {
   const list: string[] = ['host', host]
   for (const name in headers) {
@@ -106,7 +109,18 @@ export function requestHeaders(
   }
   list.push('x-request-id', client.requestId)
   list.push('via', appended(one(headers.via), `${client.httpVersion} holdfast`))
+  // What it says is of us: we pass trailers on. Servers of gRPC insist on it; undici sends none itself.
+  if (http2) list.push('te', 'trailers')
+  else if (headers.trailer !== undefined && sentInChunks(headers, client)) {
+    push(list, 'trailer', announcedTrailers(headers.trailer))
+  }
   return edit === undefined ? list : edited(list, edit)
+}
+
+/** Only then is there room for trailers behind the body. */
+function sentInChunks(headers: Headers, { httpVersion }: ClientFacts): boolean {
+  if (headers['content-length'] !== undefined) return false
+  return headers['transfer-encoding'] !== undefined || httpVersion.startsWith('2')
 }
 
 function push(list: string[], name: string, value: string | string[] | undefined): void {

@@ -1,6 +1,6 @@
 import replyFrom from '@fastify/reply-from'
 import fp from 'fastify-plugin'
-import { STOPPING } from '../config/listener.ts'
+import { STOPPING } from '../config/close.ts'
 import type { Target } from '../upstreams/contract.ts'
 import type { Exchange, ExchangePlan } from '../upstreams/exchange.ts'
 import { gatherBody } from './body.ts'
@@ -105,8 +105,10 @@ export default fp(
       if (!hasBody(raw)) return open(null)
       const length = Number(raw.headers['content-length'])
       if (length > server.bodyLimit) reply.send(bodyTooLarge())
+      else if (reply.raw.destroyed) return
       else if (length <= server.replayBody && bodyMemory.take(length)) {
-        gatherBody(raw, open, () => bodyMemory.giveBack(length))
+        const giveBack = (): void => bodyMemory.giveBack(length)
+        gatherBody(raw, (body) => (reply.raw.destroyed ? giveBack() : open(body)), giveBack)
       } else open(raw)
     })
 

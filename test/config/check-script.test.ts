@@ -22,13 +22,13 @@ describe('npm run check', () => {
   after(() => rmSync(home, { recursive: true, force: true }))
   writeFileSync(join(home, 'spy.mjs'), SPY)
 
-  async function check(config: string, ...more: string[]) {
+  async function check(config: string, env: NodeJS.ProcessEnv = {}) {
     const path = join(home, 'gateway.config.ts')
     writeFileSync(path, config)
-    const script = [...more, '--import', join(home, 'spy.mjs'), 'scripts/check.ts']
+    const script = ['--import', join(home, 'spy.mjs'), 'scripts/check.ts']
     const child = spawn(process.execPath, script, {
       cwd: ROOT,
-      env: { ...process.env, GATEWAY_CONFIG: path },
+      env: { ...process.env, GATEWAY_CONFIG: path, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let out = ''
@@ -67,6 +67,22 @@ describe('npm run check', () => {
       '',
     ]
     assert.deepEqual(await check(config), { code: 1, out: '', error: expected.join('\n') })
+  })
+
+  it('says which ports clash, with the main one where the environment says it', {
+    timeout: 20_000,
+  }, async () => {
+    const config = `export default {
+      admin: { port: 9901 }, listeners: [{ port: 9901 }, { port: 8080 }], upstreams: {}, routes: [],
+    }`
+    const { code, error } = await check(config, { PORT: '8080' })
+    assert.equal(code, 1)
+    assert.deepEqual(error.split('\n'), [
+      'gateway.config.ts has 2 problems',
+      '  listeners[0].port: admin is on port 9901 already; give it another port',
+      '  listeners[1].port: the main port (-p, FASTIFY_PORT or PORT) is on port 8080 already; give one of them another port',
+      '',
+    ])
   })
 
   it('says of a file that cannot be loaded why', { timeout: 20_000 }, async () => {

@@ -103,3 +103,26 @@ export default defineGateway({
   assert.equal((await fetch(`${url}/other`)).status, 200)
   assert.deepEqual(await (await fetch(`${url}/hello/you`)).json(), { hello: { name: 'you' } })
 })
+
+test('the admin commands of the README, run as they stand, with the admin listener of a started gateway', async (t) => {
+  const text = await readFile(join(ROOT, 'README.md'), 'utf8')
+  const commands = [...text.matchAll(/(?:^|`)(curl [^`\n]*127\.0\.0\.1:9901[^`\n]*)/gm)].map(
+    ([, one]) => one as string,
+  )
+  assert.ok(commands.length > 0)
+  const target = await startTarget(t)
+  const port = await freePort()
+  const { output } = await startProcess(t, {
+    config: `export default {
+      server: { drain: 0 }, admin: { port: ${port} },
+      upstreams: { users: { targets: [{ origin: '${target.origin}' }] } }, routes: [{ path: '/*', upstream: 'users' }],
+    }`,
+  })
+  for (const command of commands) {
+    const { stdout } = await run('sh', [
+      '-c',
+      command.replace('curl ', 'curl -fsS ').replaceAll('9901', String(port)),
+    ])
+    assert.match(stdout, /"users"|"origin"/, `${command}\n${output()}`)
+  }
+})

@@ -170,9 +170,9 @@ test('a port in use stops the start, says which and what to do, and leaves nothi
   const refused = await buildGateway(config(target.port))
   await assert.rejects(refused.listen({ port: 0, host: '127.0.0.1' }), {
     message: new RegExp(
-      `^port ${target.port} on 127\\.0\\.0\\.1 is taken; stop what listens there .* or choose another$`,
+      `^listeners\\[1\\]\\.port: port ${target.port} on 127\\.0\\.0\\.1 is taken; stop what listens there .* or choose another$`,
     ),
-    stack: /^port .*$/,
+    stack: /^listeners.*$/,
   })
   await refused.close()
   // The other one is free again.
@@ -183,7 +183,7 @@ test('a port in use stops the start, says which and what to do, and leaves nothi
   const main = await buildGateway({ ...config(0), listeners: [] })
   await assert.rejects(
     main.listen({ port: target.port, host: '127.0.0.1' }),
-    /^ListenError|is taken; stop what/,
+    /the main port \(-p, FASTIFY_PORT or PORT\): port \d+ on 127\.0\.0\.1 is taken; stop what/,
   )
   await main.close()
 })

@@ -10,7 +10,8 @@ const one = {
 test('not ready while no target is usable, whatever the reason; alive all the same', async (t) => {
   let healthy = false
   const app = await buildGateway(one, {
-    use: async (app) => app.upstreams.addHealthSource({ name: 'test', allows: () => healthy }),
+    use: async (app) =>
+      app.upstreams.addHealthSource({ name: 'test', allows: () => healthy, veto: () => 'unchecked' }),
   })
   t.after(() => app.close())
   const before = await app.inject('/readyz')
@@ -19,6 +20,14 @@ test('not ready while no target is usable, whatever the reason; alive all the sa
   assert.equal((await app.inject('/livez')).statusCode, 200)
   healthy = true
   app.upstreams.changed(app.upstreams.upstream('u').targets[0] as never)
+  assert.equal((await app.inject('/readyz')).statusCode, 200)
+})
+
+test('ready while targets that are believed to fail are used for want of others', async (t) => {
+  const app = await buildGateway(one, {
+    use: async (app) => app.upstreams.addHealthSource({ name: 'test', allows: () => false }),
+  })
+  t.after(() => app.close())
   assert.equal((await app.inject('/readyz')).statusCode, 200)
 })
 

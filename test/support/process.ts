@@ -71,9 +71,11 @@ export async function startProcess(
     env['GATEWAY_CONFIG'] = path
   }
   const cli = join(ROOT, 'node_modules/fastify-cli/cli.js')
+  // A copy is another folder each time: what is kept of it would only pile up.
+  const cache = folder === ROOT ? ['--import', join(ROOT, 'scripts/compile-cache.js')] : []
   const child = spawn(
     process.execPath,
-    [cli, 'start', '-o', '-l', 'info', '-g', '40000', '-a', '127.0.0.1', ...flags, 'app.ts'],
+    [...cache, cli, 'start', '-o', '-l', 'info', '-g', '40000', '-a', '127.0.0.1', ...flags, 'app.ts'],
     {
       cwd: folder,
       env,

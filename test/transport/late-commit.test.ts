@@ -95,3 +95,26 @@ test('memory for bodies comes back, whichever way an exchange ends', async (t) =
   }
   await idle(gateway)
 })
+
+test('memory for bodies is not taken for a client that has left before its body was read', async (t) => {
+  const target = await startFaulty(t, ({ socket }) =>
+    socket.write(wire(LENGTH, 'half'), () => later(() => socket.resetAndDestroy())),
+  )
+  const gateway = await gatewayTo(t, target.origin, {
+    server: { bodyMemory: 5000 },
+    upstream: { failover: { retries: 0 } },
+    use: async (app) => {
+      app.addHook('onRequest', async () => new Promise((resolve) => setTimeout(resolve, 60)))
+    },
+  })
+  for (let i = 0; i < 5; i++) {
+    const client = rawClient(t, gateway.port)
+    client.socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2500\r\n\r\n${'x'.repeat(2500)}`)
+    setTimeout(() => client.socket.destroy(), 20)
+    await client.closed
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  // Gathered, this is an error; streamed for want of memory, it would be cut.
+  const { status, complete } = await ask(gateway.port)
+  assert.deepEqual([status, complete], [502, true])
+})

@@ -52,15 +52,6 @@ Content-Length: 2`,
   assert.match(head, /^connection: close$/im)
 })
 
-test('trailers are taken off together with the header that announces them', async () => {
-  const { head, body } = await through(
-    'HTTP/1.1 200 OK\nContent-Type: text/plain\nTrailer: X-Sum\nTransfer-Encoding: chunked',
-    '2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n',
-  )
-  assert.equal(body, 'ok')
-  assert.doesNotMatch(head, /trailer|x-sum/i)
-})
-
 test('a 103 long before the answer does not stand in its way', async (t) => {
   const target = await startFaulty(t, ({ socket }) => {
     socket.write(wire('HTTP/1.1 103 Early Hints\nLink: </a.css>; rel=preload'))

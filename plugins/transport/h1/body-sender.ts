@@ -1,11 +1,16 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
+import { isText, isToken } from './characters.ts'
 import { asError, H1Error } from './errors.ts'
+import type { ResponseHeaders } from './types.ts'
 
 /** Whom a sender tells that the body cannot be sent as it was promised. */
 interface BodyOwner {
   abort(reason: Error): void
 }
+
+/** A body may have trailers, to be read when it has ended; lower-case names. */
+type WithTrailers = Readable & { readonly trailers?: ResponseHeaders | undefined }
 
 /** Sends a stream as a request's body: exactly as many bytes as declared, or else in chunks. */
 export class BodySender {
@@ -15,14 +20,17 @@ export class BodySender {
   /** Or -1: in chunks. */
   readonly #length: number
   readonly #owner: BodyOwner
+  readonly #headers: readonly string[]
   #socket: Socket | undefined
   #bytes = 0
   #stopped = false
 
-  constructor(body: Readable, length: number, owner: BodyOwner) {
+  /** @param headers of the request: name, value, name, value */
+  constructor(body: Readable, length: number, owner: BodyOwner, headers: readonly string[] = []) {
     this.#body = body
     this.#length = length
     this.#owner = owner
+    this.#headers = headers
     // From the beginning, and for good: an error that nobody listens to ends the process.
     body.on('error', this.#onError).on('close', this.#onClose)
   }
@@ -84,7 +92,7 @@ export class BodySender {
   }
 
   readonly #onEnd = (): void => {
-    if (this.#length === -1) this.#socket?.write('0\r\n\r\n', 'latin1')
+    if (this.#length === -1) this.#socket?.write(this.#end(), 'latin1')
     else if (this.#bytes !== this.#length) {
       this.#mismatch()
       return
@@ -100,6 +108,19 @@ export class BodySender {
     if (!this.#stopped && !this.#body.readableEnded) {
       this.#owner.abort(new H1Error('UND_ERR_ABORTED', 'the body ended before its end'))
     }
+  }
+
+  /** The last chunk and the trailers. What the head has said is not said anew: a target may merge the two. */
+  #end(): string {
+    const { trailers } = this.#body as WithTrailers
+    let lines = ''
+    for (const name in trailers) {
+      if (!isToken(name) || this.#headers.some((header, i) => i % 2 === 0 && header.toLowerCase() === name)) {
+        continue
+      }
+      for (const value of [trailers[name] ?? []].flat()) if (isText(value)) lines += `${name}: ${value}\r\n`
+    }
+    return `0\r\n${lines}\r\n`
   }
 
   #mismatch(): void {

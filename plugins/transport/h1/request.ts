@@ -27,7 +27,7 @@ export class H1Request implements H1Controller {
     this.bodyless = method === 'HEAD'
     this.#handler = handler
     if (Buffer.isBuffer(body)) this.buffer = body
-    else if (body !== null) this.sender = new BodySender(body, declaredLength(headers), this)
+    else if (body !== null) this.sender = new BodySender(body, declaredLength(headers), this, headers)
   }
 
   abort(reason: Error = new H1Error('UND_ERR_ABORTED', 'The request was aborted')): void {
