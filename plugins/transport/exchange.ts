@@ -8,6 +8,7 @@ import type { AttemptOptions, AttemptOwner } from './attempt-owner.ts'
 import { ForwardedBody } from './body.ts'
 import { BodyTooLargeError, bodyTooLarge, failureError } from './errors.ts'
 import { type ClientFacts, requestHeaders, responseHeaders } from './headers.ts'
+import { lastAnswer } from './linger.ts'
 import { AttemptLoop } from './loop.ts'
 import { forgetAnswer, sendAnswer } from './reply.ts'
 import { type Callback, EXCHANGE, PLACEHOLDER } from './requester.ts'
@@ -114,7 +115,7 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
   protected refuse(error: Error): void {
     clearTimeout(this.#limit)
     if (this.closed || this.#reply.sent) return
-    if (!this.#request.raw.complete) this.#reply.header('connection', 'close')
+    lastAnswer(this.#request.raw, this.#reply)
     this.#reply.send(error)
   }
 

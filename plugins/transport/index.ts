@@ -9,6 +9,7 @@ import { Deadlines } from './deadlines.ts'
 import { bodyTooLarge } from './errors.ts'
 import { HttpExchange } from './exchange.ts'
 import { hasBody } from './headers.ts'
+import { lastAnswer } from './linger.ts'
 import { Memory } from './memory.ts'
 import { sendMirrored } from './mirror.ts'
 import { openPool, type TargetAddress, type TargetPool } from './pools.ts'
@@ -104,8 +105,10 @@ export default fp(
       }
       if (!hasBody(raw)) return open(null)
       const length = Number(raw.headers['content-length'])
-      if (length > server.bodyLimit) reply.send(bodyTooLarge())
-      else if (reply.raw.destroyed) return
+      if (length > server.bodyLimit) {
+        lastAnswer(raw, reply)
+        reply.send(bodyTooLarge())
+      } else if (reply.raw.destroyed) return
       else if (length <= server.replayBody && bodyMemory.take(length)) {
         const giveBack = (): void => bodyMemory.giveBack(length)
         gatherBody(raw, (body) => (reply.raw.destroyed ? giveBack() : open(body)), giveBack)
