@@ -5,6 +5,9 @@ import type { PolicyContext } from '../upstreams/contract.ts'
 import { random } from './choose/random.ts'
 import { roundRobin } from './choose/round-robin.ts'
 import { weighted } from './choose/weighted.ts'
+import { probesFor } from './prequal/probe-client.ts'
+import { balanceKeyed, defineKeyed } from './register-keyed.ts'
+import { registerLoadAware } from './register-load-aware.ts'
 import type { LoadBalancing } from './schema.ts'
 
 declare module '../upstreams/contract.ts' {
@@ -21,6 +24,11 @@ function chosen(loadBalancing: LoadBalancing): { policy: string; options: object
   return { policy, options }
 }
 
+/** Those that a config can name: wrapped ones have made-up names. */
+function named(balancers: Iterable<string>): string[] {
+  return [...balancers].filter((name) => !name.includes(' '))
+}
+
 function withoutOptions<B>(create: (context: PolicyContext) => B) {
   return (context: PolicyContext, options: object): B => {
     const unknown = Object.keys(options)
@@ -35,10 +43,12 @@ export default fp(
     app.upstreams.defineBalancer('random', withoutOptions(random))
     app.upstreams.defineBalancer('weighted', withoutOptions(weighted))
 
-    for (const [name, { loadBalancing }] of Object.entries(app.gateway.upstreams)) {
-      const { policy, options } = chosen(loadBalancing)
-      app.upstreams.balance(name, policy, options)
-    }
+    const probes = probesFor(app.upstreams, (target) => app.targetAddress(target))
+    app.addHook('onClose', async () => probes.close())
+    registerLoadAware(app.upstreams, probes.ask)
+
+    defineKeyed(app)
+    balanceKeyed(app, (name) => chosen(app.gateway.upstreams[name]!.loadBalancing))
 
     app.checkGateway(({ upstreams }) =>
       Object.entries(upstreams).flatMap(([name, { loadBalancing }]) => {
@@ -48,7 +58,7 @@ export default fp(
         const create = app.upstreams.balancers.get(policy)
         const path = written('upstreams', name, 'loadBalancing')
         if (create === undefined) {
-          const message = `no balancer is named "${policy}"; ${suggestion(policy, app.upstreams.balancers.keys())}`
+          const message = `no balancer is named "${policy}"; ${suggestion(policy, named(app.upstreams.balancers.keys()))}`
           return [{ path, message }]
         }
         try {

@@ -1,6 +1,7 @@
 import type { Schema } from '../config/kit.ts'
 import { custom, withDefault } from '../config/kit.ts'
 import type { BalancerOptions } from '../upstreams/contract.ts'
+import { keyed, keyedProblems } from './keyed-options.ts'
 
 type Empty<O> = Record<never, never> extends O ? true : false
 /** `'random'`, or `{ policy: 'p2c', load: ... }`; the bare name only where no option is required. */
@@ -21,7 +22,9 @@ function refuse(value: unknown): string | undefined {
 /** How a target is chosen. Default `'round-robin'`. */
 const loadBalancing = withDefault(custom(refuse) as Schema<LoadBalancing>, 'round-robin')
 
-export const schema = { upstream: { loadBalancing } }
+export const schema = { upstream: { loadBalancing, ...keyed } }
+
+export const check = keyedProblems
 
 declare module '../config/define.ts' {
   interface UpstreamSchema {

@@ -56,19 +56,21 @@ export class Placement {
   #within(tier: Tier, request: LeaseRequest, proven: boolean): TargetState | undefined {
     const { balancer, candidates } = tier
     let thinned: Set<TargetState> | undefined
+    let asked = request
     for (let i = 0; balancer !== undefined && i < REPICKS; i++) {
       // A balancer of a user may return nothing, or a target that it kept from an earlier snapshot.
-      const target = balancer.pick(candidates, request) as TargetState | undefined
+      const target = balancer.pick(candidates, asked) as TargetState | undefined
       if (target?.candidate !== true || thinned?.has(target)) continue
-      if (!this.#free(target, request, proven)) continue
-      // One throw of the dice a lease: a balancer that insists on a target cannot wear its share down.
-      const share = this.#shareOf(target)
-      if (share < 1 && this.#context.random() >= share) {
-        thinned ??= new Set()
-        thinned.add(target)
-        continue
+      if (this.#free(target, request, proven)) {
+        // One throw of the dice a lease: a balancer that insists on a target cannot wear its share down.
+        const share = this.#shareOf(target)
+        if (share < 1 && this.#context.random() >= share) {
+          thinned ??= new Set()
+          thinned.add(target)
+        } else if (this.#admits(target, request)) return target
       }
-      if (this.#admits(target, request)) return target
+      // Else a policy that sends like to like would name it once more, and not the next in line.
+      asked = { ...asked, tried: new Set(asked.tried).add(target) }
     }
     const takes = (target: TargetState) =>
       this.#free(target, request, proven) && this.#admits(target, request)

@@ -91,6 +91,81 @@ defineGateway({ upstreams: { u: { ...users, loadBalancing: { policy: 'types-stic
 // @ts-expect-error so that its bare name will not do
 defineGateway({ upstreams: { u: { ...users, loadBalancing: 'types-sticky' } }, routes })
 
+// Those that look at load, and their options.
+
+defineGateway({
+  upstreams: {
+    a: { ...users, loadBalancing: 'p2c' },
+    b: { ...users, loadBalancing: { policy: 'p2c', load: 'peak-ewma', decay: '5s' } },
+    c: { ...users, loadBalancing: { policy: 'least-requests', choices: 3, fullScan: undefined } },
+    d: { ...users, loadBalancing: { policy: 'prequal', probe: { path: '/prequal' } } },
+    e: { ...users, loadBalancing: { policy: 'orca-weighted', expiration: '1m' } },
+    f: { ...users, loadBalancing: 'smooth-weighted' },
+  },
+  routes,
+})
+// @ts-expect-error no load of this name
+defineGateway({ upstreams: { u: { ...users, loadBalancing: { policy: 'p2c', load: 'cpu' } } }, routes })
+// @ts-expect-error an option of another balancer
+defineGateway({ upstreams: { u: { ...users, loadBalancing: { policy: 'p2c', choices: 3 } } }, routes })
+// @ts-expect-error a probe goes to a path
+defineGateway({ upstreams: { u: { ...users, loadBalancing: { policy: 'prequal', probe: {} } } }, routes })
+
+defineGateway({
+  upstreams: {
+    a: { ...users, loadBalancing: 'ring-hash', zoneAware: 'eu-1a', subset: 20 },
+    b: {
+      ...users,
+      loadBalancing: { policy: 'ring-hash', on: [{ header: 'x' }, 'identity'], points: 80, bounded: false },
+    },
+    c: {
+      ...users,
+      loadBalancing: { policy: 'maglev', on: 'client-address', tableSize: 1009, bounded: { eps: 0.5 } },
+    },
+    d: {
+      ...users,
+      sessionAffinity: {
+        secret: [process.env.NEW, process.env.OLD],
+        ttl: '1h',
+        sameSite: 'strict',
+        secure: true,
+      },
+    },
+    e: {
+      ...users,
+      sessionAffinity: { secret: process.env.SECRET },
+      zoneAware: { zone: 'a', minHealthy: 0.7 },
+    },
+  },
+  routes,
+})
+defineGateway({
+  // @ts-expect-error no source of keys
+  upstreams: { u: { ...users, loadBalancing: { policy: 'maglev', on: 'adress' } } },
+  routes,
+})
+defineGateway({
+  // @ts-expect-error a source is of a kind that there is
+  upstreams: { u: { ...users, loadBalancing: { policy: 'maglev', on: { headr: 'x' } } } },
+  routes,
+})
+defineGateway({
+  // @ts-expect-error a ring has no table
+  upstreams: { u: { ...users, loadBalancing: { policy: 'ring-hash', tableSize: 7 } } },
+  routes,
+})
+defineGateway({
+  // @ts-expect-error a bound is false or has an eps
+  upstreams: { u: { ...users, loadBalancing: { policy: 'maglev', bounded: true } } },
+  routes,
+})
+// @ts-expect-error in sessionAffinity
+defineGateway({ upstreams: { u: { ...users, sessionAffinity: { secrte: 'x' } } }, routes })
+// @ts-expect-error in zoneAware
+defineGateway({ upstreams: { u: { ...users, zoneAware: { zone: 'a', minHelthy: 1 } } }, routes })
+// @ts-expect-error a subset has a size
+defineGateway({ upstreams: { u: { ...users, subset: { instance: 1 } } }, routes })
+
 // Targets.
 
 // @ts-expect-error at least one

@@ -125,6 +125,24 @@ describe('a target already tried', () => {
   })
 })
 
+describe('a balancer that is asked again', () => {
+  it('hears which targets could not be had, so that like goes to the next in line and not anywhere', () => {
+    const { registry, users } = registryOf([0, 0, 0, 0], { capacity: 1 })
+    registry.defineBalancer('in-line', () => ({
+      pick: (candidates, { tried }) => candidates.find((target) => !tried.has(target)) ?? candidates[0],
+    }))
+    registry.balance('users', 'in-line', {})
+    const refused = users.targets[1] as Target
+    registry.addHealthSource({ name: 'gate', allows: () => true, admit: (target) => target !== refused })
+    assert.equal(leased(users.lease(request())).target, users.targets[0])
+    assert.equal(
+      leased(users.lease(request())).target,
+      users.targets[2],
+      'the first is full, the second refused',
+    )
+  })
+})
+
 describe('admission', () => {
   it('is asked of picked targets only, and a refused one gets no lease', () => {
     const { registry, users } = registryOf([0, 0, 0])

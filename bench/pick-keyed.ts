@@ -1,0 +1,112 @@
+/**
+ * What a pick by key costs, in nanoseconds, with 3 and with 10,000 targets: `node bench/pick-keyed.ts`. With 10,000
+ * it may cost three times as much.
+ */
+import { Eligible, withAffinity } from '../plugins/load-balancing/affinity/affinity.ts'
+import { keyring } from '../plugins/load-balancing/affinity/keyring.ts'
+import { Sessions } from '../plugins/load-balancing/affinity/sessions.ts'
+import { maglev } from '../plugins/load-balancing/choose/maglev.ts'
+import { ringHash } from '../plugins/load-balancing/choose/ring-hash.ts'
+import { roundRobin } from '../plugins/load-balancing/choose/round-robin.ts'
+import { withSubset } from '../plugins/load-balancing/subset/subset.ts'
+import { zoneAware } from '../plugins/load-balancing/zone/zone-aware.ts'
+import type { Balancer, LeaseRequest, PolicyContext, Target } from '../plugins/upstreams/contract.ts'
+import { seededDice } from '../test/support/dice.ts'
+import { type TestTarget, testTargets } from '../test/support/test-targets.ts'
+
+const PICKS = 200_000
+const ROUNDS = 15
+/** Distinct keys: enough that no pick finds the last one's memory still warm. */
+const KEYS = 20_000
+
+const context: PolicyContext = { now: () => 0, random: seededDice(1) }
+const ZONES = ['a', 'b', 'c']
+
+interface Case {
+  readonly name: string
+  readonly create: (targets: readonly Target[]) => Balancer
+  readonly keyOf?: (targets: readonly Target[], i: number) => string
+}
+
+const sessions = new Sessions(
+  { cookie: 's', ttl: 0, path: '/', sameSite: 'lax', httpOnly: true },
+  keyring(['0123456789abcdef'], 'bench'),
+  () => 0,
+)
+const idOf = keyring(['0123456789abcdef'], 'bench').idsOf
+
+const CASES: readonly Case[] = [
+  { name: 'round-robin (to compare)', create: () => roundRobin() },
+  { name: 'ring-hash, bounded', create: () => ringHash(context, {}) },
+  { name: 'ring-hash, unbounded', create: () => ringHash(context, { bounded: false }) },
+  { name: 'maglev 65537, bounded', create: () => maglev(context, {}) },
+  { name: 'maglev 65537, unbounded', create: () => maglev(context, { bounded: false }) },
+  {
+    name: 'maglev 1000003, unbounded',
+    create: () => maglev(context, { bounded: false, tableSize: 1_000_003 }),
+  },
+  {
+    name: 'zones over ring-hash',
+    create: (targets) =>
+      zoneAware(
+        context,
+        { zone: 'a', minHealthy: 0.7 },
+        () => targets,
+        () => ringHash(context, {}),
+      ),
+  },
+  {
+    name: 'subset of 20 over ring-hash',
+    create: (targets) => withSubset(ringHash(context, {}), { size: 20, instance: 7 }, () => targets),
+  },
+  {
+    name: 'affinity over round-robin, in session',
+    create: (targets) => withAffinity(roundRobin(), sessions, new Eligible(() => targets)),
+    keyOf: (targets, i) => `\u0001${idOf((targets[i % targets.length] as Target).origin)[0]}`,
+  },
+]
+
+function median(numbers: number[]): number {
+  return numbers.sort((a, b) => a - b)[numbers.length >> 1] as number
+}
+
+function measure({ create, keyOf }: Case, count: number): { pick: number; build: number } {
+  const targets = testTargets(count).map((target, i): TestTarget => {
+    const origin = `http://10.${i >> 16}.${(i >> 8) & 255}.${i & 255}:8080`
+    return { ...target, id: origin, origin, zone: ZONES[i % ZONES.length] as string, inflight: i % 3 }
+  }) as [TestTarget, ...TestTarget[]]
+  for (const target of targets) sessions.add(target)
+  const balancer = create(targets)
+  const began = performance.now()
+  balancer.onTargets?.(targets)
+  const build = performance.now() - began
+  const tried: ReadonlySet<Target> = new Set()
+  const requests: LeaseRequest[] = Array.from({ length: KEYS }, (_, i) => ({
+    key: keyOf === undefined ? `user-${i * 7919}` : keyOf(targets, i * 7919),
+    repeatable: true,
+    tried,
+  }))
+  const times: number[] = []
+  let seen = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    const start = performance.now()
+    for (let i = 0; i < PICKS; i++) {
+      seen += balancer.pick(targets, requests[i % KEYS] as LeaseRequest).weight
+    }
+    times.push(((performance.now() - start) / PICKS) * 1e6)
+  }
+  if (seen === 0) throw new Error('nothing was picked')
+  return { pick: median(times), build }
+}
+
+console.log('| policy | 3 targets | 10,000 targets | ratio | first tables at 10,000 |')
+console.log('| --- | ---: | ---: | ---: | ---: |')
+for (const one of CASES) {
+  measure(one, 3)
+  const few = measure(one, 3)
+  const many = measure(one, 10_000)
+  const ratio = (many.pick / few.pick).toFixed(1)
+  console.log(
+    `| ${one.name} | ${few.pick.toFixed(0)} ns | ${many.pick.toFixed(0)} ns | ${ratio} | ${many.build.toFixed(0)} ms |`,
+  )
+}

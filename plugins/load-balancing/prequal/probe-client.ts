@@ -1,0 +1,159 @@
+import http, { type IncomingMessage } from 'node:http'
+import https from 'node:https'
+import type { SecureContext } from 'node:tls'
+import type { Target, UpstreamRegistry } from '../../upstreams/contract.ts'
+import { readLoadReport } from '../load/orca-report.ts'
+import type { Answered, Ask, ProbeQuestion } from './probes.ts'
+
+/** How a target is reached, as the transport says. */
+export interface ProbeAddress {
+  readonly connect: { readonly host: string; readonly port: number } | { readonly path: string }
+  readonly hostHeader: string
+  readonly tls:
+    | {
+        readonly secureContext: SecureContext
+        readonly rejectUnauthorized: boolean
+        readonly servername: string
+      }
+    | undefined
+}
+
+/** An answer's body is read up to here. */
+const LONGEST = 4096
+
+/**
+ * Asks targets over HTTP for their requests in flight and latency: the body `{ "rif": 3, "latencyMs": 12 }`, or the
+ * header `endpoint-load-metrics` with metrics of these names. One probe at a time and target, over connections that
+ * are kept; they are sent after the request that caused them.
+ */
+export class ProbeClient {
+  readonly #addressOf: (target: Target) => ProbeAddress
+  readonly #turned: (target: Target, why: string | undefined) => void
+  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  readonly #secureAgent = new https.Agent({ keepAlive: true, maxSockets: 1 })
+  readonly #busy = new Set<Target>()
+  readonly #failing = new Set<Target>()
+  #closed = false
+
+  /** @param turned hears why a target's probes fail, when the first one does; and undefined, when they work again */
+  constructor(
+    addressOf: (target: Target) => ProbeAddress,
+    turned: (target: Target, why: string | undefined) => void,
+  ) {
+    this.#addressOf = addressOf
+    this.#turned = turned
+  }
+
+  readonly ask: Ask = (target, question, answered) => {
+    if (this.#closed || this.#busy.has(target)) return
+    this.#busy.add(target)
+    setImmediate(() => this.#send(target, question, answered))
+  }
+
+  forget(target: Target): void {
+    this.#failing.delete(target)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#agent.destroy()
+    this.#secureAgent.destroy()
+  }
+
+  #send(target: Target, { path, timeout }: ProbeQuestion, answered: Answered): void {
+    if (this.#closed) return
+    let over = false
+    const end = (why: string | undefined): void => {
+      if (over) return
+      over = true
+      clearTimeout(timer)
+      this.#busy.delete(target)
+      this.#tell(target, why)
+    }
+    const timer = setTimeout(() => {
+      end(`no answer within ${timeout} ms`)
+      request?.destroy()
+    }, timeout).unref()
+    let request: http.ClientRequest | undefined
+    try {
+      request = this.#open(target, path)
+    } catch (error) {
+      // Its TLS files may have become unreadable since the start.
+      end(error instanceof Error ? error.message : String(error))
+      return
+    }
+    request.on('error', (error) => end(error.message))
+    request.on('upgrade', (_response, socket) => {
+      socket.destroy()
+      end('status 101')
+    })
+    request.on('response', (response) =>
+      readAnswer(response, (answer) => {
+        if (typeof answer === 'string') {
+          end(answer)
+          return
+        }
+        if (!over) answered(target, answer.rif, answer.latencyMs)
+        end(undefined)
+      }),
+    )
+    request.end()
+  }
+
+  #open(target: Target, path: string): http.ClientRequest {
+    const { connect, hostHeader, tls } = this.#addressOf(target)
+    const where = 'path' in connect ? { socketPath: connect.path } : connect
+    const question = { ...where, path, headers: { host: hostHeader } }
+    return tls === undefined
+      ? http.request({ ...question, agent: this.#agent })
+      : https.request({ ...question, ...tls, agent: this.#secureAgent })
+  }
+
+  #tell(target: Target, why: string | undefined): void {
+    if (this.#closed || this.#failing.has(target) === (why !== undefined)) return
+    if (why === undefined) this.#failing.delete(target)
+    else this.#failing.add(target)
+    this.#turned(target, why)
+  }
+}
+
+type Answer = { readonly rif: number; readonly latencyMs: number }
+
+/** @param then hears the answer, or why it is none */
+function readAnswer(response: IncomingMessage, then: (answer: Answer | string) => void): void {
+  const header = response.headers['endpoint-load-metrics']
+  let body = ''
+  response.setEncoding('utf8')
+  response.on('data', (chunk: string) => {
+    body += chunk
+    if (body.length <= LONGEST) return
+    then(`more than ${LONGEST} bytes`)
+    response.destroy()
+  })
+  response.on('error', (error) => then(error.message))
+  response.on('end', () => {
+    if (response.statusCode !== 200) {
+      then(`status ${response.statusCode}`)
+      return
+    }
+    const report = readLoadReport(typeof header === 'string' ? header : `JSON ${body}`)
+    then(report === undefined || Number.isNaN(report.rif) ? 'it tells no "rif"' : report)
+  })
+}
+
+/** A client that tells the registry when the probes of a target begin to fail and when they work again. */
+export function probesFor(
+  registry: UpstreamRegistry,
+  addressOf: (target: Target) => ProbeAddress,
+): ProbeClient {
+  const probes = new ProbeClient(addressOf, (target, why) => {
+    const told = { upstream: target.upstream, target, by: 'prequal' }
+    if (why === undefined)
+      registry.announce({ ...told, name: 'probes-answered', why: 'a probe was answered', level: 'info' })
+    else registry.announce({ ...told, name: 'probes-failing', why, level: 'warn' })
+  })
+  registry.onTargetChange(({ kind, target }) => {
+    if (kind === 'removed') probes.forget(target)
+  })
+  return probes
+}
