@@ -8,6 +8,8 @@ import type { Command, Running } from '../proxy/processes.ts'
 const keptOutput = 20_000
 const stopWithinMs = 6000
 
+export type Hear = (stream: 'stdout' | 'stderr', text: string) => void
+
 /**
  * The gateways and the targets, each in a process group of its own. Unlike those of the CPU benchmark they are
  * not pinned to cores: what clients wait for includes the gateway's helper threads, which would then be in its way.
@@ -19,7 +21,8 @@ export class Children {
   readonly #targets = new Set<ChildProcess>()
   #stopping = false
 
-  startGateway(name: string, command: Command): Running {
+  /** @param hear is told all that it writes, to stdout and to stderr */
+  startGateway(name: string, command: Command, hear: Hear = () => {}): Running {
     this.#refuseWhenStopping()
     const child = spawn(command.file, command.args, {
       cwd: command.cwd ?? this.directory,
@@ -30,9 +33,11 @@ export class Children {
     let [stdout, stderr] = ['', '']
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout = (stdout + text).slice(-keptOutput)
+      hear('stdout', text)
     })
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr = (stderr + text).slice(-keptOutput)
+      hear('stderr', text)
     })
     const gone = this.#keep(child, this.#gateways)
     return { name, pid: child.pid ?? -1, gone, stdout: () => stdout, stderr: () => stderr }

@@ -8,34 +8,43 @@ export interface Fault {
   inject(targets: Targets, ms: number): Promise<void>
 }
 
-/** The target that most faults befall; the others stay well. */
-const sick = 1
+const modes: readonly (Mode | 'flapping')[] = [
+  '500s',
+  '503s',
+  '503s-retry-after',
+  'slow',
+  'reset',
+  'reset-mid-body',
+  'truncated',
+  'stalled',
+  'garbage',
+  'flapping',
+]
 const everyone = [0, 1, 2]
 /** With no target at all nothing is there to be measured, so this is shorter than the other faults. */
 const allGoneMs = 2000
 
 export const allGone = 'all-gone'
 
-export const faults: readonly Fault[] = [
-  { name: 'killed', inject: (targets, ms) => gone(targets, [sick], ms) },
-  {
-    name: 'frozen',
-    async inject(targets, ms) {
-      targets.freeze(sick)
-      await sleep(ms)
-      targets.thaw(sick)
+/** Those of a single target. */
+export function faultsOf(sick: number): readonly Fault[] {
+  return [
+    { name: 'killed', inject: (targets, ms) => gone(targets, [sick], ms) },
+    {
+      name: 'frozen',
+      async inject(targets, ms) {
+        targets.freeze(sick)
+        await sleep(ms)
+        targets.thaw(sick)
+      },
     },
-  },
-  turned('500s'),
-  turned('503s'),
-  turned('503s-retry-after'),
-  turned('slow'),
-  turned('reset'),
-  turned('reset-mid-body'),
-  turned('truncated'),
-  turned('stalled'),
-  turned('garbage'),
-  turned('flapping'),
+    ...modes.map((mode) => turned(sick, mode)),
+  ]
+}
+
+/** Those of the scoreboard: most befall the second of three targets, and the others stay well. */
+export const faults: readonly Fault[] = [
+  ...faultsOf(1),
   {
     name: 'rolling-restart',
     async inject(targets, ms) {
@@ -51,7 +60,7 @@ export const faults: readonly Fault[] = [
   { name: allGone, inject: (targets, ms) => gone(targets, everyone, Math.min(ms, allGoneMs)) },
 ]
 
-function turned(mode: Mode | 'flapping'): Fault {
+function turned(sick: number, mode: Mode | 'flapping'): Fault {
   return {
     name: mode,
     async inject(targets, ms) {
@@ -62,7 +71,8 @@ function turned(mode: Mode | 'flapping'): Fault {
   }
 }
 
-async function gone(targets: Targets, indices: readonly number[], ms: number): Promise<void> {
+/** Kills these targets and starts them again after that time (ms). */
+export async function gone(targets: Targets, indices: readonly number[], ms: number): Promise<void> {
   await Promise.all(indices.map((index) => targets.kill(index)))
   await sleep(ms)
   await Promise.all(indices.map((index) => targets.start(index)))

@@ -1,5 +1,6 @@
 import http from 'node:http'
 import { answerTo, type Kind, order, pathOf } from './answer.ts'
+import { OpenLoop } from './open-loop.ts'
 import { type Arrival, arrivals, dice } from './schedule.ts'
 
 /** What became of one request. */
@@ -25,8 +26,6 @@ export interface LoadSetting {
 }
 
 const patienceMs = 5000
-/** A timer may be late by a millisecond: the rest (ms) is waited for turn by turn of the event loop. */
-const timersAreLateBy = 1
 
 /**
  * Sends at its own times, whether or not answers come (open loop), and counts from the time at which a request
@@ -35,30 +34,27 @@ const timersAreLateBy = 1
 export class Load {
   readonly #setting: LoadSetting
   readonly #agent = new http.Agent({ keepAlive: true })
-  readonly #arrivals: Iterator<Arrival, never>
   readonly #samples: Sample[] = []
-  readonly #begin = performance.now()
-  #next: Arrival
+  readonly #loop: OpenLoop<Arrival>
   #open = 0
   #sent = 0
-  #stopped = false
   #allDone: (() => void) | undefined
 
   constructor(setting: LoadSetting) {
     this.#setting = setting
-    this.#arrivals = arrivals(setting.perSecond, dice(setting.seed))
-    this.#next = this.#arrivals.next().value
-    this.#turn()
+    this.#loop = new OpenLoop(arrivals(setting.perSecond, dice(setting.seed)), (arrival, late) =>
+      this.#send(arrival, late),
+    )
   }
 
   /** Milliseconds since the load began. */
   elapsed(): number {
-    return performance.now() - this.#begin
+    return this.#loop.elapsed()
   }
 
   /** Sends nothing more; resolves with all samples once the last request has been answered or has failed. */
   async stop(): Promise<Sample[]> {
-    this.#stopped = true
+    this.#loop.stop()
     if (this.#open > 0) {
       await new Promise<void>((resolve) => {
         this.#allDone = resolve
@@ -68,21 +64,8 @@ export class Load {
     return this.#samples
   }
 
-  readonly #turn = (): void => {
-    if (this.#stopped) return
-    const now = this.elapsed()
-    while (this.#next.at <= now) {
-      this.#send(this.#next)
-      this.#next = this.#arrivals.next().value
-    }
-    const wait = Math.floor(this.#next.at - this.elapsed() - timersAreLateBy)
-    if (wait >= 1) setTimeout(this.#turn, wait)
-    else setImmediate(this.#turn)
-  }
-
-  #send({ at, kind }: Arrival): void {
+  #send({ at, kind }: Arrival, late: number): void {
     const id = `${this.#setting.prefix}-${this.#sent++}`
-    const late = this.elapsed() - at
     this.#open++
     exchange(this.#agent, this.#setting.port, kind, id, (failure) => {
       this.#samples.push({ id, kind, at, ms: this.elapsed() - at, late, failure })

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { streamEvents } from './events.ts'
 
 /** How a target answers. `flapping` is about its connections instead, see target.ts. */
 export type Mode =
@@ -18,6 +19,8 @@ export interface Answer {
   status: number
   body: string
   chunked: boolean
+  /** The id of a request for events, which follow in place of the body. */
+  eventsOf?: string
 }
 
 const slowMs = 1000
@@ -27,12 +30,17 @@ const pieceMs = 1
 const deliveredMs = 10
 
 /** Sends what a target in this mode sends in place of the answer, once the request was read. */
-export function answerAs(mode: Mode, answer: Answer, response: ServerResponse): void {
+export function answerAs(
+  mode: Mode,
+  answer: Answer,
+  response: ServerResponse,
+  stopping: () => boolean,
+): void {
   const { socket } = response
   if (socket === null) return // closed meanwhile
   switch (mode) {
     case 'healthy':
-      return void whole(answer, response)
+      return void whole(answer, response, stopping)
     case '500s':
       return void whole({ status: 500, body: 'broken\n', chunked: false }, response)
     case '503s-retry-after':
@@ -41,7 +49,7 @@ export function answerAs(mode: Mode, answer: Answer, response: ServerResponse): 
     case '503s':
       return void whole({ status: 503, body: 'not now\n', chunked: false }, response)
     case 'slow':
-      setTimeout(whole, slowMs, answer, response)
+      setTimeout(whole, slowMs, answer, response, stopping)
       return
     case 'reset':
       socket.resetAndDestroy()
@@ -68,7 +76,8 @@ function head({ status, body, chunked }: Answer, response: ServerResponse): void
   })
 }
 
-async function whole(answer: Answer, response: ServerResponse): Promise<void> {
+async function whole(answer: Answer, response: ServerResponse, stopping = () => false): Promise<void> {
+  if (answer.eventsOf !== undefined) return streamEvents(answer.eventsOf, response, stopping)
   head(answer, response)
   const { body, chunked } = answer
   if (!chunked) {

@@ -3,7 +3,7 @@
 import { openSync, writeSync } from 'node:fs'
 import http from 'node:http'
 import type { Socket } from 'node:net'
-import { answerTo, healthAnswer, healthPath, order, readPath } from './answer.ts'
+import { answerTo, healthAnswer, healthPath, isChunked, methodOf, readPath, sentWith } from './answer.ts'
 import { type Answer, answerAs, type Mode } from './modes.ts'
 
 const port = Number(process.argv[2])
@@ -22,7 +22,7 @@ const server = http.createServer((request, response) => {
     const says503 = mode === '503s' || mode === '503s-retry-after'
     const answer = serve(request.method ?? '', request.url ?? '', Buffer.concat(parts).toString(), !says503)
     if (stopping) response.setHeader('connection', 'close')
-    answerAs(mode === 'flapping' ? 'healthy' : mode, answer, response)
+    answerAs(mode === 'flapping' ? 'healthy' : mode, answer, response, () => stopping)
   })
 })
 
@@ -32,13 +32,11 @@ function serve(method: string, path: string, body: string, execute: boolean): An
   const wrong = { status: 400, body: 'this is not what the client sent', chunked: false }
   if (asked === undefined) return wrong
   const { kind, id } = asked
-  if (method !== (kind === 'orders' ? 'POST' : 'GET')) return wrong
-  if (kind === 'orders') {
-    if (body !== order(id)) return wrong
-    // At once and to the kernel: it must outlive a SIGKILL.
-    if (execute) writeSync(executed, `${id}\n`)
-  }
-  return { status: 200, body: answerTo(kind, id), chunked: kind === 'chunked' }
+  if (method !== methodOf(kind) || body !== (sentWith(kind, id) ?? '')) return wrong
+  // At once and to the kernel: it must outlive a SIGKILL.
+  if (kind === 'orders' && execute) writeSync(executed, `${id}\n`)
+  const answer = { status: 200, body: answerTo(kind, id), chunked: isChunked(kind, id) }
+  return kind === 'events' ? { ...answer, eventsOf: id } : answer
 }
 
 server.on('connection', (socket) => {
