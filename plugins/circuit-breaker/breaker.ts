@@ -79,6 +79,13 @@ export class Breaker {
     else if (verdict !== 'neither') this.#count(verdict === 'failure')
   }
 
+  /** Somebody else has seen that it works again: an open one becomes half-open before its time. */
+  wakeEarly(): void {
+    if (this.#state !== 'open') return
+    this.dueAt = this.#context.now()
+    this.wake()
+  }
+
   /** Call it when `dueAt` has come: an open breaker becomes half-open. */
   wake(): void {
     const now = this.#context.now()

@@ -37,6 +37,7 @@ export default fp(
       if (kind === 'added') source.follow(target)
       else if (kind === 'removed') source.forget(target)
     })
+    app.upstreams.onEvent((event) => source.heard(event))
     app.upstreams.addHealthSource(source)
     app.addHook('onClose', async () => {
       over = true

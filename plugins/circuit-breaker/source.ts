@@ -6,6 +6,7 @@ import type {
   UpstreamRegistry,
   Veto,
 } from '../upstreams/contract.ts'
+import type { UpstreamEvent } from '../upstreams/events.ts'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts'
 
 export interface CircuitBreakerOptions extends BreakerOptions {
@@ -75,6 +76,11 @@ export class BreakerSource implements HealthSource {
 
   state(target: Target): BreakerState {
     return this.#circuits.get(target)?.breaker.state ?? 'closed'
+  }
+
+  /** A check that failed passes again: there is no need to wait until the time is over. */
+  heard({ name, target }: Pick<UpstreamEvent, 'name' | 'target'>): void {
+    if (name === 'healthy' && target !== undefined) this.#circuits.get(target)?.breaker.wakeEarly()
   }
 
   /** A target has come. */

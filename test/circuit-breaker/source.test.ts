@@ -211,3 +211,24 @@ describe('a breaker of an upstream', () => {
     assert.equal(users.eligible().length, 2)
   })
 })
+
+describe('a health check that passes again', () => {
+  for (const scope of ['target', 'upstream'] as const) {
+    it(`has an open breaker try again before its time (scope ${scope})`, () => {
+      const { registry, users, source, breakDown, once } = scene(2, { scope })
+      registry.onEvent((event) => source.heard(event))
+      const target = users.targets[0]!
+      if (scope === 'target') breakDown(0)
+      else while (source.state(target) !== 'open') once(bad())
+      const event = { upstream: 'users', target, by: 'health-check', why: '', level: 'info' } as const
+      registry.announce({ ...event, name: 'unhealthy' })
+      assert.equal(source.state(target), 'open')
+      registry.announce({ ...event, name: 'healthy' })
+      assert.equal(source.state(target), 'half-open')
+      registry.announce({ ...event, name: 'healthy' })
+      while (source.state(target) !== 'closed') once(ok())
+      registry.announce({ ...event, name: 'healthy' })
+      assert.equal(source.state(target), 'closed', 'one that is closed stays so')
+    })
+  }
+})
