@@ -60,10 +60,18 @@ export function nginx({ directory, port, targets }: Setting): Command {
 
 /**
  * Active checks twice a second, passive ones besides, retries on another server. The one setting that is not safe:
- * `retry-on all-retryable-errors` repeats POSTs as well. It is what guides to high availability recommend; those who
- * add `http-request disable-l7-retry` for POSTs trade the repeated ones for failed ones.
+ * `retry-on all-retryable-errors` repeats POSTs as well. It is what guides to high availability recommend.
  */
-export function haproxy({ directory, port, targets }: Setting): Command {
+export function haproxy(setting: Setting): Command {
+  return haproxyWith(setting, '')
+}
+
+/** The same, but what is no GET is not repeated once it was sent. */
+export function haproxySafe(setting: Setting): Command {
+  return haproxyWith(setting, '  http-request disable-l7-retry unless METH_GET\n')
+}
+
+function haproxyWith({ directory, port, targets }: Setting, rule: string): Command {
   const file = join(directory, 'haproxy.cfg')
   writeFileSync(
     file,
@@ -86,7 +94,7 @@ defaults
 
 frontend clients
   bind 127.0.0.1:${port}
-  default_backend targets
+${rule}  default_backend targets
 
 backend targets
   balance roundrobin

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Command, findProgram, listening, type Running } from '../proxy/processes.ts'
 import type { Children } from './children.ts'
-import { caddy, haproxy, nginx, type Setting } from './configs.ts'
+import { caddy, haproxy, haproxySafe, nginx, type Setting } from './configs.ts'
 
 export interface Gateway {
   name: string
@@ -42,6 +42,7 @@ export const gateways: readonly Gateway[] = [
   },
   packaged('nginx', nginx),
   packaged('haproxy', haproxy),
+  { ...packaged('haproxy', haproxySafe), name: 'haproxy-safe' },
   packaged('caddy', caddy),
 ]
 
