@@ -1,0 +1,67 @@
+import { parseArgs } from 'node:util'
+
+export const usage = `Usage: npm run simulate -- [options]
+
+  --scenario <name|file>  a file of simulate/scenarios, or a .ts or .json file of yours   default: even
+  --policies <list>       with options as p2c:load=ewma   default: the scenario's, or all
+  --requests <n>          default: the scenario's
+  --seed <n>              default: 1
+  --load <share>          instead of the scenario's
+  --plot <file.svg>       draws the tail of the latencies
+  --json <file>           writes the figures
+  --list                  names the scenarios and the balancers
+  --docs                  makes the plots and tables of docs/load-balancing.md again
+  --theory                holds the simulator against queueing theory, with large samples
+`
+
+export interface Options {
+  readonly scenario: string
+  readonly policies: readonly string[] | undefined
+  readonly requests: number | undefined
+  readonly seed: number
+  readonly load: number | undefined
+  readonly plot: string | undefined
+  readonly json: string | undefined
+  readonly task: 'run' | 'list' | 'docs' | 'theory'
+}
+
+/** @throws Error that says what is wrong with the command line */
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      scenario: { type: 'string', default: 'even' },
+      policies: { type: 'string' },
+      requests: { type: 'string' },
+      seed: { type: 'string', default: '1' },
+      load: { type: 'string' },
+      plot: { type: 'string' },
+      json: { type: 'string' },
+      list: { type: 'boolean', default: false },
+      docs: { type: 'boolean', default: false },
+      theory: { type: 'boolean', default: false },
+    },
+  })
+  const tasks = (['list', 'docs', 'theory'] as const).filter((task) => values[task])
+  if (tasks.length > 1) throw new Error(`--${tasks[0]} and --${tasks[1]} are two runs; take one`)
+  return {
+    scenario: values.scenario,
+    policies: values.policies?.split(/,(?![^{]*\})/).map((name) => name.trim()),
+    requests: number('--requests', values.requests, (n) => Number.isInteger(n) && n >= 1000 && n <= 1e8),
+    seed: number('--seed', values.seed, (n) => Number.isInteger(n) && n >= 0) as number,
+    load: number('--load', values.load, (n) => n > 0 && n <= 100),
+    plot: values.plot,
+    json: values.json,
+    task: tasks[0] ?? 'run',
+  }
+}
+
+function number(flag: string, text: string | undefined, fits: (n: number) => boolean): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (fits(value)) return value
+  const rule = { '--requests': 'a whole number from 1000 to 100000000', '--load': 'above 0 and at most 100' }
+  throw new Error(
+    `${flag} ${text}: has to be ${rule[flag as keyof typeof rule] ?? 'a whole number from 0 on'}`,
+  )
+}

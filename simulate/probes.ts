@@ -1,0 +1,36 @@
+import type { Ask } from '../plugins/load-balancing/prequal/probes.ts'
+import { registerLoadAware } from '../plugins/load-balancing/register-load-aware.ts'
+import type { BalancerFactory, Target, UpstreamRegistry } from '../plugins/upstreams/contract.ts'
+import type { Balancers } from './gateway.ts'
+
+/** The same balancers, but with probes that go to the simulated fleet and not over HTTP. */
+export function withProbes(balancers: Balancers, ask: Ask): Balancers {
+  const all = new Map(balancers)
+  if (!all.has('prequal')) return all
+  const registry = {
+    defineBalancer(name: string, create: BalancerFactory<never>) {
+      if (name === 'prequal') all.set(name, create)
+    },
+  }
+  registerLoadAware(registry as unknown as UpstreamRegistry, ask)
+  return all
+}
+
+/** Probes under way, in the order in which they were sent and come back. */
+export class Probes {
+  readonly #waiting: { target: Target; answered: Parameters<Ask>[2] }[] = []
+  #first = 0
+
+  add(target: Target, answered: Parameters<Ask>[2]): void {
+    this.#waiting.push({ target, answered })
+  }
+
+  /** @param answer undefined if the target does not answer; a latency of 0 if it knows none */
+  answer(answer: { rif: number; latencyMs: number } | undefined): void {
+    const { target, answered } = this.#waiting[this.#first++]!
+    if (answer !== undefined) answered(target, answer.rif, answer.latencyMs || Number.NaN)
+    if (this.#first < 4096) return
+    this.#waiting.splice(0, this.#first)
+    this.#first = 0
+  }
+}

@@ -1,0 +1,33 @@
+import { readdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { checkFleet } from './check.ts'
+import type { Fleet } from './fleet.ts'
+
+const FOLDER = join(import.meta.dirname, 'scenarios')
+
+export function scenarioNames(): string[] {
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => name.slice(0, -3))
+    .toSorted()
+}
+
+/**
+ * The fleet of this name, or in this file.
+ *
+ * @throws Error if there is none, or if it cannot be one
+ */
+export async function loadScenario(name: string): Promise<Fleet> {
+  const isFile = /\.(ts|js|mjs|json)$/.test(name)
+  if (!isFile && !scenarioNames().includes(name)) {
+    throw new Error(`no scenario is named "${name}"; there are ${scenarioNames().join(', ')}, or name a file`)
+  }
+  return checkFleet(await read(isFile ? resolve(name) : join(FOLDER, `${name}.ts`)), name)
+}
+
+async function read(file: string): Promise<unknown> {
+  if (file.endsWith('.json')) return JSON.parse(await readFile(file, 'utf8'))
+  return (await import(pathToFileURL(file).href)).default
+}
