@@ -10,8 +10,10 @@ export interface HedgeOptions {
   readonly atLeast: number
 }
 
-/** No hedge before so many latencies of the route are known. */
+/** Before so many latencies of the route are known, its quantile says nothing. */
 const LEAST_KNOWN = 20
+/** When a hedge begins until then, in milliseconds: late, but a time-out would be later. */
+const UNKNOWN_MS = 1000
 /** Milliseconds for which a quantile is not reckoned anew. */
 const FRESH_MS = 250
 
@@ -23,7 +25,7 @@ export function quantileOf(value: unknown): number | undefined {
 
 interface Known {
   readonly window: LatencyWindow
-  delayMs: number | undefined
+  delayMs: number
   reckonedAt: number
 }
 
@@ -54,12 +56,14 @@ export class Hedging {
     if (!enabled || !repeatable || !replayable) return undefined
     if (typeof after === 'number') return Math.max(after, atLeast)
     const known = this.#routes.get(route)
-    if (known === undefined) return undefined
+    if (known === undefined) return Math.max(UNKNOWN_MS, atLeast)
     const now = this.#now()
     if (now - known.reckonedAt >= FRESH_MS) {
       known.reckonedAt = now
       known.delayMs =
-        known.window.size < LEAST_KNOWN ? undefined : Math.max(atLeast, known.window.quantile(after.quantile))
+        known.window.size < LEAST_KNOWN
+          ? Math.max(UNKNOWN_MS, atLeast)
+          : Math.max(atLeast, known.window.quantile(after.quantile))
     }
     return known.delayMs
   }
@@ -75,7 +79,7 @@ export class Hedging {
     const now = this.#now()
     let known = this.#routes.get(route)
     if (known === undefined) {
-      known = { window: new LatencyWindow(now), delayMs: undefined, reckonedAt: Number.NEGATIVE_INFINITY }
+      known = { window: new LatencyWindow(now), delayMs: UNKNOWN_MS, reckonedAt: Number.NEGATIVE_INFINITY }
       this.#routes.set(route, known)
     }
     known.window.add(outcome.latencyMs, now)

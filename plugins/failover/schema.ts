@@ -23,7 +23,7 @@ function refuseAfter(value: unknown): string | undefined {
 const hedge = object({
   /** Default true. */
   enabled: withDefault(flag(), true),
-  /** A quantile of the latencies seen on the route of late, or a duration. Default p95. */
+  /** A quantile of the latencies seen on the route of late (1s until 20 are known), or a duration. Default p95. */
   after: withDefault(
     custom<`p${number}` | Duration>(refuseAfter, { remedy: 'write "p95", "p99" or "30ms"' }),
     'p95',

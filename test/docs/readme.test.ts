@@ -80,6 +80,12 @@ test('the first screen: npm start, the curl, an answer of each sample target, on
   const after: unknown[] = []
   for (let i = 0; i < 9; i++) after.push((await ask())['port'])
   assert.ok(!after.includes(answers[1]?.['port']) && after.length === 9)
+  for (let i = 0; i < 20; i++) await ask()
+
+  process.kill(answers[2]?.['pid'] as number, 'SIGSTOP')
+  const from = performance.now()
+  for (let i = 0; i < 20; i++) assert.equal((await ask())['port'], answers[0]?.['port'])
+  assert.ok(performance.now() - from < 5000, 'a frozen target was noticed')
   const ended = new Promise((resolve) => child.once('close', resolve))
   process.kill(-(child.pid as number), 'SIGKILL')
   await ended
