@@ -63,8 +63,8 @@ export const prequalOptions = object({
   ),
   /** Probes a request; below 1 is one in so many requests. Default 3. */
   probes: withDefault(decimal({ minimum: 0.1, maximum: 16 }), 3),
-  /** Answers that are held. Default 16. */
-  poolSize: withDefault(integer({ minimum: 2, maximum: 64 }), 16),
+  /** Answers that are held. Left out: half as many as there are targets, from 4 to 16. */
+  poolSize: optional(integer({ minimum: 2, maximum: 64 })),
   /** An answer is used for at most this long. Default 1s. */
   maxAge: withDefault(duration({ minimum: '10ms', maximum: '1m' }), '1s'),
   /**

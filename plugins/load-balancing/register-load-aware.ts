@@ -27,9 +27,9 @@ declare module '../upstreams/contract.ts' {
 
 /** The balancers that look at load, and the smooth one that some of them go by. */
 export function registerLoadAware(registry: UpstreamRegistry, ask: Ask): void {
-  registry.defineBalancer('smooth-weighted', (_context, options) => {
+  registry.defineBalancer('smooth-weighted', (context, options) => {
     readOptions(noOptions, options)
-    return smoothWeighted()
+    return smoothWeighted(context)
   })
   registry.defineBalancer('least-requests', (context, options) =>
     leastRequests(context, readOptions(leastRequestsOptions, options)),

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { maglev } from '../../plugins/load-balancing/choose/maglev.ts'
 import { ringHash } from '../../plugins/load-balancing/choose/ring-hash.ts'
 import type { Balancer, Candidates, PolicyContext, Target } from '../../plugins/upstreams/contract.ts'
-import { seededDice } from '../support/dice.ts'
+import { seededDice, virtualClock } from '../support/dice.ts'
 import { type TestTarget, testRequest, testTarget, testTargets } from '../support/test-targets.ts'
 
 const context = (seed = 1): PolicyContext => ({ now: () => 0, random: seededDice(seed) })
@@ -39,7 +39,7 @@ for (const [name, create] of POLICIES) {
             ...TestTarget[],
           ]
           const sum = weights.reduce<number>((a, b) => a + b, 0)
-          const balancer = begun(create({ bounded: { eps } }), targets)
+          const balancer = begun(create({ bounded: { eps, floor: 1 } }), targets)
           const free = begun(create({ bounded: false }), targets)
           const most = (target: Target, total: number) =>
             Math.ceil(((1 + eps) * total * target.weight) / sum - 1e-9)
@@ -67,7 +67,7 @@ for (const [name, create] of POLICIES) {
 
     it('spreads a single hot key over as many targets as it takes', () => {
       const targets = testTargets(6)
-      const balancer = begun(create({ bounded: { eps: 0.25 } }), targets)
+      const balancer = begun(create({ bounded: { eps: 0.25, floor: 1 } }), targets)
       for (let i = 0; i < 600; i++) take(balancer, targets, 'hot')
       for (const target of targets)
         assert.ok(target.inflight <= 125, `${target.inflight} is above 1.25 x 100`)
@@ -92,7 +92,7 @@ for (const [name, create] of POLICIES) {
 
     it('keeps to it with many targets while requests only come', () => {
       const targets = testTargets(100)
-      const balancer = begun(create({ bounded: { eps: 0.5 } }), targets)
+      const balancer = begun(create({ bounded: { eps: 0.5, floor: 1 } }), targets)
       for (let i = 1; i <= 3000; i++) {
         const target = take(balancer, targets, `k${i % 40}`)
         assert.ok(target.inflight <= Math.ceil((1.5 * i) / 100), `${target.inflight} of ${i}`)
@@ -102,7 +102,7 @@ for (const [name, create] of POLICIES) {
     it('is off by no more than what its figures have aged while they come and go', () => {
       const targets = testTargets(100)
       const random = seededDice(9)
-      const balancer = begun(create({ bounded: { eps: 0.25 } }), targets)
+      const balancer = begun(create({ bounded: { eps: 0.25, floor: 1 } }), targets)
       const open: TestTarget[] = []
       for (let i = 0; i < 20_000; i++) {
         // Up to a mean of ten, then down to five, and so on.
@@ -138,11 +138,66 @@ for (const [name, create] of POLICIES) {
       assert.equal(balancer.pick(targets, request), targets[0])
     })
 
+    it('a black hole does not attract what spills, and loses its own keys while it fails', () => {
+      const clock = virtualClock()
+      const targets = testTargets(6)
+      const policy = name === 'ring-hash' ? ringHash : maglev
+      const balancer = begun(policy({ now: clock.now, random: seededDice(1) }, {}), targets)
+      // The others are busy, and slow; this one has nothing to do since it fails at once.
+      const under: TestTarget[] = []
+      let sent = 0
+      for (let i = 0; i < 6000; i++) {
+        clock.advance(1)
+        const target = take(balancer, targets, `k${i % 97}`)
+        if (target === targets[2]) {
+          sent++
+          balancer.onOutcome?.(target, { kind: 'answered', status: 500, latencyMs: 1 })
+          target.inflight--
+        } else under.push(target)
+        if (under.length <= 40) continue
+        const [done] = under.splice(0, 1)
+        balancer.onOutcome?.(done as TestTarget, { kind: 'answered', status: 200, latencyMs: 40 })
+        done!.inflight--
+      }
+      assert.ok(sent > 0 && sent < 6000 / 6 / 5, `${sent} of 6000, a sixth of which are its own`)
+    })
+
+    it('failures of one are forgotten: its keys come home', () => {
+      const clock = virtualClock()
+      const targets = testTargets(6)
+      const policy = name === 'ring-hash' ? ringHash : maglev
+      const balancer = begun(policy({ now: clock.now, random: seededDice(1) }, {}), targets)
+      const home = balancer.pick(targets, testRequest('k'))
+      for (let i = 0; i < 10; i++) {
+        balancer.onOutcome?.(home, { kind: 'failed', reason: 'connect', requestSent: false, latencyMs: 1 })
+      }
+      const away = balancer.pick(targets, testRequest('k'))
+      assert.notEqual(away, home)
+      balancer.onTargets?.(targets.filter((target) => target !== away) as unknown as Candidates)
+      assert.notEqual(balancer.pick(targets, testRequest('k')), home, 'a change elsewhere forgives nothing')
+      balancer.onTargets?.(targets)
+      clock.advance(60_000)
+      assert.equal(balancer.pick(targets, testRequest('k')), home)
+    })
+
+    it('a second request at the same time does not lose its cache: with up to two there is room', () => {
+      const targets = testTargets(6)
+      const balancer = begun(create({}), targets)
+      const home = take(balancer, targets, 'k')
+      assert.equal(take(balancer, targets, 'k'), home)
+      assert.notEqual(take(balancer, targets, 'k'), home)
+      const wide = begun(create({ bounded: { floor: 5 } }), testTargets(6))
+      const others = testTargets(6)
+      assert.equal(new Set([1, 2, 3, 4, 5].map(() => take(wide, others, 'k'))).size, 1)
+    })
+
     it('refuses a bound that is none', () => {
       for (const [bounded, message] of [
         [{ eps: 0 }, /eps must be above 0, since nobody can be held to the mean exactly, is 0/],
         [{ eps: -1 }, /eps must be above 0, is -1/],
         [{ eps: '1' }, /eps must be above 0, is "1"/],
+        [{ floor: 0 }, /floor must be a whole number from 1 to 1000, is 0/],
+        [{ floor: 1.5 }, /floor must be a whole number from 1 to 1000, is 1.5/],
         [{ epsilon: 1 }, /has no "epsilon"/],
         [true, /must be \{ eps: 0.25 \} or false, is true/],
       ] as const) {

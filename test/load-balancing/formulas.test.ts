@@ -36,6 +36,18 @@ describe('round robin: S(n+1) = (S(n) + 1) mod N', () => {
     })
   }
 
+  it('gateways that start together do not march in step: each starts at a random target', () => {
+    const starts = counts(
+      Array.from({ length: 4000 }, (_, seed) => {
+        const series = picks(roundRobin(context(seededDice(seed))), testTargets(8), 9)
+        for (let i = 1; i < 9; i++) assert.equal(series[i], ((series[i - 1] as number) + 1) % 8)
+        return series[0] as number
+      }),
+      8,
+    )
+    assertDistributed(starts, new Array(8).fill(500))
+  })
+
   it('goes on from where it was when targets come and go', () => {
     const balancer = roundRobin()
     const five = testTargets(5)

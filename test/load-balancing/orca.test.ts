@@ -202,6 +202,39 @@ describe('orca-weighted', () => {
     }
   })
 
+  it('gateways that start together do not march in step', () => {
+    const starts = new Set<number>()
+    for (let seed = 0; seed < 100; seed++) {
+      const balancer = orcaWeighted({ now: () => 0, random: seededDice(seed) }, OPTIONS)
+      const candidates = Array.from({ length: 5 }, (_, i) => testTarget(i + 1)) as unknown as Candidates
+      balancer.onTargets?.(candidates)
+      starts.add(candidates.indexOf(balancer.pick(candidates, testRequest())))
+    }
+    assert.equal(starts.size, 5)
+  })
+
+  it('a target whose errors bring no report does not keep the weight of better days', () => {
+    const { balancer, candidates, picks, advance } = begin(4)
+    for (const target of candidates)
+      balancer.onOutcome?.(target, told('cpu_utilization=0.5,rps_fractional=100'))
+    advance(10_000)
+    assert.deepEqual(picks(40), [10, 10, 10, 10])
+    for (let second = 0; second < 60; second++) {
+      balancer.onOutcome?.(candidates[0], { kind: 'answered', status: 500, latencyMs: 1 })
+      advance(1000)
+      picks(1)
+    }
+    // 100 / (0.5 + 1 x 1) where the others have 100 / 0.5.
+    assert.deepEqual(picks(100), [10, 30, 30, 30])
+    advance(120_000)
+    for (const target of candidates.slice(1)) {
+      balancer.onOutcome?.(target, told('cpu_utilization=0.5,rps_fractional=100'))
+    }
+    balancer.onOutcome?.(candidates[0], { kind: 'answered', status: 500, latencyMs: 1 })
+    advance(1000)
+    assert.ok((picks(100)[0] as number) < 15, 'its report has expired: no more than that of the mean')
+  })
+
   it('a target that fails at once, and so has an idle CPU, attracts nothing', () => {
     const { sent } = runFleet(orcaWeighted, OPTIONS, {
       targets: [

@@ -6,6 +6,7 @@ import { ProbePool } from '../../plugins/load-balancing/prequal/probe-pool.ts'
 import {
   type Answered,
   type Ask,
+  poolSizeFor,
   removalsFor,
   reuseBudget,
 } from '../../plugins/load-balancing/prequal/probes.ts'
@@ -291,6 +292,56 @@ describe('prequal', () => {
       seen[candidates.indexOf(pick())]!++
     }
     assert.equal(seen[0], 0, `${seen}`)
+  })
+
+  const answer = (rif?: number): Outcome => ({
+    kind: 'answered',
+    status: 200,
+    latencyMs: 5,
+    ...(rif === undefined ? {} : { loadReport: `TEXT named_metrics.rif=${rif},named_metrics.latencyMs=30` }),
+  })
+
+  it('a target that has not reported does not look idle by our own counters', () => {
+    const { balancer, candidates, pick, advance } = begin(40, OPTIONS, 3)
+    const seen = candidates.map(() => 0)
+    for (let round = 0; round < 2000; round++) {
+      // Three of forty report all the time, as busy as anyone is.
+      for (const i of [0, 1, 2]) balancer.onOutcome(candidates[i] as TestTarget, answer(20))
+      advance(10)
+      seen[candidates.indexOf(pick())]!++
+    }
+    const told = (seen[0] as number) + (seen[1] as number) + (seen[2] as number)
+    assert.ok(told > 1000, `${told} of 2000 went to those that are known`)
+    const unseen = seen.slice(3).filter((count) => count === 0).length
+    assert.ok(unseen <= 2, `and some went to see how the others are: ${seen}`)
+  })
+
+  it('goes by its own counters for all where some answers bring no report', () => {
+    const silent = exponential(20)
+    const idle = (dice: () => number, target: TestTarget, now: number) => ({
+      ...exponential(20)(dice, target, now),
+      loadReport: 'named_metrics.rif=0,named_metrics.latencyMs=1',
+    })
+    const targets = [idle, idle, silent, silent, silent] as never
+    const { sent } = runFleet(prequal, OPTIONS, { targets, requests: N, everyMs: 6 })
+    for (const count of sent) assert.ok(count > N / 5 / 1.3 && count < (N / 5) * 1.3, `${sent}`)
+  })
+
+  it('holds no more answers than half of the targets, from 4 to 16, if not told how many', () => {
+    assert.deepEqual([1, 3, 8, 9, 20, 32, 1000].map(poolSizeFor), [4, 4, 4, 5, 10, 16, 16])
+    const { poolSize: _, ...usual } = PROBING
+    const { candidates, asked, pick, advance } = begin(20, usual)
+    pick()
+    const { answered } = asked[0] as (typeof asked)[0]
+    for (const [i, target] of candidates.entries()) {
+      advance(1)
+      // The first ones are the quickest, and were pushed out.
+      answered(target, 1, 100 + i)
+    }
+    assert.deepEqual(
+      [pick(), pick(), pick()].map((one) => candidates.indexOf(one) >= 10),
+      [true, true, true],
+    )
   })
 
   it('drops the answers of a target that fails', () => {

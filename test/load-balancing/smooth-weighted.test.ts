@@ -161,6 +161,38 @@ describe('smooth weighted round robin', () => {
     }
   })
 
+  for (const n of [7, 50]) {
+    it(`gateways that start together do not march in step (${n} targets)`, () => {
+      const starts = new Array<number>(n).fill(0)
+      for (let seed = 0; seed < 200 * n; seed++) {
+        const balancer = smoothWeighted({ random: seededDice(seed) })
+        const candidates = weights(new Array(n).fill(1))
+        balancer.onTargets?.(candidates)
+        const picked = picks(balancer, candidates, n)
+        assert.equal(new Set(picked).size, n, 'a round from any place is a round')
+        starts[picked[0] as number]!++
+      }
+      // Of many, the places lie evenly but not exactly so.
+      for (const count of starts) assert.ok(count > 80 && count < 400, `${starts}`)
+    })
+  }
+
+  it('begins anywhere in the order of unequal weights, which stays as it is', () => {
+    const order = 'AABACAA'.repeat(4)
+    const seen = new Set<string>()
+    for (let seed = 0; seed < 200; seed++) {
+      const balancer = smoothWeighted({ random: seededDice(seed) })
+      const candidates = weights([5, 1, 1])
+      balancer.onTargets?.(candidates)
+      const turns = picks(balancer, candidates, 14)
+        .map((i) => 'ABC'[i])
+        .join('')
+      assert.ok(order.includes(turns), turns)
+      seen.add(turns)
+    }
+    assert.equal(seen.size, 7)
+  })
+
   it('follows a weight that changes', () => {
     const balancer = smoothWeighted()
     const candidates = weights([1, 1, 1]) as unknown as [TestTarget, TestTarget, TestTarget]

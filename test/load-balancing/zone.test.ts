@@ -44,7 +44,12 @@ for (const [where, zone] of [
   ['elsewhere', 'b'],
 ] as const) {
   balancerContract(`zones over round-robin, all ${where}`, (at) =>
-    zoneAware(at, { zone, minHealthy: 0.7 }, () => testTargets(50), roundRobin),
+    zoneAware(
+      at,
+      { zone, minHealthy: 0.7 },
+      () => testTargets(50),
+      () => roundRobin(),
+    ),
   )
 }
 

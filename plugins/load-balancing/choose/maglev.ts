@@ -1,7 +1,7 @@
 import type { Balancer, PolicyContext } from '../../upstreams/contract.ts'
 import { keyedBalancer } from '../hash/keyed.ts'
 import { MaglevTable } from '../hash/maglev-table.ts'
-import { epsOf, maglevOptions } from '../hash/options.ts'
+import { boundOf, maglevOptions } from '../hash/options.ts'
 import { readOptions } from '../read-options.ts'
 
 /**
@@ -12,5 +12,5 @@ import { readOptions } from '../read-options.ts'
  */
 export function maglev(context: PolicyContext, options: unknown): Balancer {
   const { tableSize, bounded } = readOptions(maglevOptions, options)
-  return keyedBalancer(context, new MaglevTable(tableSize), epsOf(bounded))
+  return keyedBalancer(context, new MaglevTable(tableSize), boundOf(bounded))
 }

@@ -13,11 +13,13 @@ export interface OrcaWeightedOptions extends ReportedWeightOptions {
  * `endpoint-load-metrics` (ORCA; gRPC A58, client_side_weighted_round_robin). Until two targets have reported, and for
  * as long as `blackout`, the configured weights hold.
  *
+ * The turn begins at a random place, so that many gateways do not go round in step.
+ *
  * O(1) a pick; O(N) when targets change, and in one pick of each `updatePeriod`.
  */
-export function orcaWeighted({ now }: PolicyContext, options: OrcaWeightedOptions): Balancer {
+export function orcaWeighted({ now, random }: PolicyContext, options: OrcaWeightedOptions): Balancer {
   const slots = new Slots()
-  const schedule = new SmoothSchedule()
+  const schedule = new SmoothSchedule(random)
   const reported = new ReportedWeights(options)
   /** Of the last update: a number of its own would be allocated anew each time. */
   const updated = new Float64Array([now()])

@@ -1,10 +1,18 @@
 import type { Balancer, Candidates, Outcome, PolicyContext, Target } from '../../upstreams/contract.ts'
 import { Failures } from '../load/failures.ts'
 import { readLoadReport } from '../load/orca-report.ts'
-import { carried, Slots } from '../load/slots.ts'
+import { Slots } from '../load/slots.ts'
 import { LatencyByRif } from '../prequal/latency-by-rif.ts'
 import { ProbePool } from '../prequal/probe-pool.ts'
-import { type Ask, type ProbeQuestion, removalsFor, reuseBudget } from '../prequal/probes.ts'
+import {
+  type Ask,
+  MOST_HELD,
+  type ProbeQuestion,
+  poolSizeFor,
+  removalsFor,
+  reuseBudget,
+} from '../prequal/probes.ts'
+import { Reports } from '../prequal/reports.ts'
 import { RifQuantile } from '../prequal/rif-quantile.ts'
 import { Sampler } from '../sample/sampler.ts'
 
@@ -13,7 +21,8 @@ export interface PrequalOptions {
   readonly probe?: ProbeQuestion
   /** A request. */
   readonly probes: number
-  readonly poolSize: number
+  /** Undefined: by the number of targets, see `poolSizeFor`. */
+  readonly poolSize?: number
   /** Milliseconds. */
   readonly maxAge: number
   readonly hotQuantile: number
@@ -32,8 +41,8 @@ const DRAWS = 4
  * answers it is a target at random.
  *
  * Answers come from, in this order: HTTP probes, if `probe` says where, which come in while requests go on; what
- * targets report with their responses (ORCA, metrics named `rif` and `latencyMs`); and for those that have not
- * reported within `maxAge` the gateway's own counters, read at once. Failures count against a target whatever it says of
+ * targets report with their responses (ORCA, metrics named `rif` and `latencyMs`); and, while they do not, the
+ * gateway's own counters, read at once (see `Reports`). Failures count against a target whatever it says of
  * itself: its answers are dropped, and further ones have the failures added (see `Failures`); the paper calls what that
  * prevents sinkholing.
  *
@@ -49,7 +58,7 @@ export class Prequal implements Balancer {
   readonly #rifs: RifQuantile
   readonly #latency = new LatencyByRif(DECAY)
   readonly #failures = new Failures()
-  #reportedAt = new Float64Array(0)
+  readonly #reports: Reports
   #uses = Number.POSITIVE_INFINITY
   #removals = 0
   /** What is left over of a probe, of a removal and of a use, where they are not whole ones. */
@@ -62,18 +71,21 @@ export class Prequal implements Balancer {
     this.#options = options
     this.#ask = ask
     this.#sampler = new Sampler(context.random)
-    this.#pool = new ProbePool(options.poolSize)
+    this.#pool = new ProbePool(options.poolSize ?? MOST_HELD)
     this.#drawn = new Int32Array(Math.ceil(options.probes) + 1)
+    this.#reports = new Reports(options.maxAge)
     this.#rifs = new RifQuantile(options.hotQuantile)
   }
 
   onTargets(candidates: Candidates): void {
-    const { poolSize, probes } = this.#options
+    const { probes } = this.#options
+    const poolSize = this.#options.poolSize ?? poolSizeFor(candidates.length)
+    this.#pool.limit(poolSize)
     const from = this.#slots.assign(candidates)
     this.#sampler.onTargets(candidates)
     this.#latency.onTargets(from)
     this.#failures.onTargets(from)
-    this.#reportedAt = carried(this.#reportedAt, from, Number.NEGATIVE_INFINITY)
+    this.#reports.onTargets(from)
     this.#pool.renumber((target) => this.#slots.of(target))
     this.#removals = removalsFor(poolSize, candidates.length, probes)
     this.#uses = reuseBudget(poolSize, candidates.length, probes, this.#removals)
@@ -87,6 +99,10 @@ export class Prequal implements Balancer {
     this.#probe(candidates, now)
     if (candidates.length === 1) return candidates[0]
     if (pool.size < 2) return candidates[this.#sampler.draw()] as Target
+    if (this.#options.probe === undefined && this.#reports.count(now)) {
+      const i = this.#sampler.draw()
+      if (this.#failures.phantoms(i, now) < 1 && this.#reports.wantsTo(i, now)) return candidates[i] as Target
+    }
     const best = pool.best(this.#rifs.hotAbove)
     const target = candidates[pool.number(best)]
     if (target !== pool.target(best)) return candidates[this.#sampler.draw()] as Target
@@ -114,14 +130,17 @@ export class Prequal implements Balancer {
       return
     }
     this.#latency.observe(i, rif, outcome.latencyMs, now, this.#failures.usual)
-    if (outcome.kind === 'answered' && outcome.loadReport !== undefined)
-      this.#read(i, target, outcome.loadReport)
+    if (outcome.kind === 'answered') this.#read(i, target, outcome.loadReport, now)
   }
 
-  #read(i: number, target: Target, header: string): void {
-    const report = readLoadReport(header)
-    if (report === undefined || Number.isNaN(report.rif)) return
-    this.#reportedAt[i] = this.#context.now()
+  #read(i: number, target: Target, header: string | undefined, now: number): void {
+    const report = header === undefined ? undefined : readLoadReport(header)
+    if (report === undefined || Number.isNaN(report.rif)) {
+      this.#reports.missed(now)
+      return
+    }
+    this.#reports.came(i, now)
+    if (this.#options.probe === undefined && !this.#reports.count(now)) return
     this.#answered(target, report.rif, report.latencyMs)
   }
 
@@ -156,12 +175,10 @@ export class Prequal implements Balancer {
   }
 
   #probeOne(candidates: Candidates, i: number, now: number): void {
-    const { probe, maxAge } = this.#options
+    const { probe } = this.#options
     const target = candidates[i] as Target
     if (probe !== undefined) this.#ask(target, probe, this.#answered)
-    else if (now - (this.#reportedAt[i] as number) > maxAge) {
-      this.#add(i, target, target.inflight, Number.NaN, now)
-    }
+    else if (!this.#reports.count(now)) this.#add(i, target, target.inflight, Number.NaN, now)
   }
 
   #add(i: number, target: Target, rif: number, latencyMs: number, now: number): void {

@@ -1,6 +1,6 @@
 import type { Balancer, PolicyContext } from '../../upstreams/contract.ts'
 import { keyedBalancer } from '../hash/keyed.ts'
-import { epsOf, ringHashOptions } from '../hash/options.ts'
+import { boundOf, ringHashOptions } from '../hash/options.ts'
 import { Ring } from '../hash/ring.ts'
 import { readOptions } from '../read-options.ts'
 
@@ -12,5 +12,5 @@ import { readOptions } from '../read-options.ts'
  */
 export function ringHash(context: PolicyContext, options: unknown): Balancer {
   const { points, bounded } = readOptions(ringHashOptions, options)
-  return keyedBalancer(context, new Ring(points), epsOf(bounded))
+  return keyedBalancer(context, new Ring(points), boundOf(bounded))
 }

@@ -1,5 +1,5 @@
 import type { Balancer, Candidates, LeaseRequest, PolicyContext, Target } from '../../upstreams/contract.ts'
-import { BoundedLoad } from './bounded-load.ts'
+import { type Bound, BoundedLoad } from './bounded-load.ts'
 import type { LookupTable } from './lookup-table.ts'
 import { murmur3 } from './murmur3.ts'
 
@@ -12,14 +12,14 @@ const PATIENCE = 64
  * Like keys go to like targets, by a ring or Maglev's table. A request without a key goes to a random entry, so to
  * each target by its weight. Who was tried already or has its bound reached is passed over for the next entry's.
  *
- * @param eps undefined leaves loads unbounded
+ * @param bound undefined leaves loads unbounded
  */
 export function keyedBalancer(
-  { random }: PolicyContext,
+  { now, random }: PolicyContext,
   table: LookupTable,
-  eps: number | undefined,
+  bound: Bound | undefined,
 ): Balancer {
-  const bounded = eps === undefined ? undefined : new BoundedLoad(eps)
+  const bounded = bound === undefined ? undefined : new BoundedLoad(bound, now)
   const patience = bounded?.patience ?? PATIENCE
   let told: Candidates | undefined
   let targets: readonly Target[] = []
@@ -55,6 +55,7 @@ export function keyedBalancer(
 
   return {
     onTargets,
+    ...(bounded === undefined ? {} : { onOutcome: (target, outcome) => bounded.onOutcome(target, outcome) }),
     pick(candidates, request) {
       if (candidates !== told) onTargets(candidates)
       const { owners } = table

@@ -1,6 +1,7 @@
 /** Options of the balancers that go by a request's key: names, types, defaults. */
 import { custom, integer, object, withDefault } from '../../config/kit.ts'
 import { show } from '../../config/messages.ts'
+import type { Bound } from './bounded-load.ts'
 import { type KeySources, keySourcesProblem } from './key-source.ts'
 import { isPrime, nextPrime } from './primes.ts'
 
@@ -8,17 +9,24 @@ import { isPrime, nextPrime } from './primes.ts'
 export interface Bounded {
   /** So much above the mean: 0.25 is 25 %. Default 0.25. */
   readonly eps?: number | undefined
+  /**
+   * A target with fewer requests under way than this takes another one, whatever the mean: 1 is the bound to the
+   * letter. Each gateway counts its own, so with many gateways a target may have so many of each. Default 2.
+   */
+  readonly floor?: number | undefined
 }
 
 const USUAL_EPS = 0.25
+const USUAL_FLOOR = 2
+const LARGEST_FLOOR = 1000
 /** As Envoy has it. */
 const LARGEST_TABLE = 5_000_011
 
 const keyed = {
   /** What requests are told apart by. Of a list, the first that a request has. Default `'client-address'`. */
   on: withDefault(custom<KeySources>(keySourcesProblem), 'client-address'),
-  /** What would put a target above its bound goes to the next one of its key. `false`: no bound. Default `{ eps: 0.25 }`. */
-  bounded: withDefault(custom<Bounded | false>(boundedProblem), { eps: USUAL_EPS }),
+  /** What would put a target above its bound goes to the next one of its key. `false`: no bound. Default `{ eps: 0.25, floor: 2 }`. */
+  bounded: withDefault(custom<Bounded | false>(boundedProblem), { eps: USUAL_EPS, floor: USUAL_FLOOR }),
 }
 
 export const ringHashOptions = object({
@@ -33,17 +41,22 @@ export const maglevOptions = object({
   tableSize: withDefault(custom<number>(tableSizeProblem), 65_537),
 })
 
-export function epsOf(bounded: Bounded | false): number | undefined {
-  return bounded === false ? undefined : (bounded.eps ?? USUAL_EPS)
+export function boundOf(bounded: Bounded | false): Bound | undefined {
+  if (bounded === false) return undefined
+  const { eps = USUAL_EPS, floor = USUAL_FLOOR } = bounded
+  return { eps, floor }
 }
 
 function boundedProblem(bounded: unknown): string | undefined {
   if (bounded === false) return undefined
   if (bounded === null || typeof bounded !== 'object')
     return `must be { eps: 0.25 } or false, is ${show(bounded)}`
-  const unknown = Object.keys(bounded).find((key) => key !== 'eps')
+  const unknown = Object.keys(bounded).find((key) => key !== 'eps' && key !== 'floor')
   if (unknown !== undefined) return `has no "${unknown}"; write { eps: 0.25 } or false`
-  const { eps = USUAL_EPS } = bounded as { eps?: unknown }
+  const { eps = USUAL_EPS, floor = USUAL_FLOOR } = bounded as { eps?: unknown; floor?: unknown }
+  if (!Number.isInteger(floor) || (floor as number) < 1 || (floor as number) > LARGEST_FLOOR) {
+    return `floor must be a whole number from 1 to ${LARGEST_FLOOR}, is ${show(floor)}; ${USUAL_FLOOR} is usual`
+  }
   if (typeof eps === 'number' && eps > 0 && Number.isFinite(eps)) return undefined
   const why = eps === 0 ? ', since nobody can be held to the mean exactly' : ''
   return `eps must be above 0${why}, is ${show(eps)}; 0.25 is usual, and \`bounded: false\` is no bound`

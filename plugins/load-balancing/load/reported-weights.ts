@@ -20,13 +20,18 @@ const STEP = 0.3
  * last one has expired. Utilisation is the application's or, where it says nothing, that of the CPU.
  *
  * Where a report has no qps the rate that we send counts instead, and where we see more errors than the report tells
- * of, ours do: a target that fails fast has little to do, and would look as if it could take more.
+ * of, ours do: a target that fails fast has little to do, and would look as if it could take more. They count from one
+ * period to the next, whether or not the errors bring reports; on who has no weight they count as on one whose
+ * utilisation is the mean.
  *
  * O(1) an outcome but for the reading of the report, O(N) for all weights.
  */
 export class ReportedWeights {
   readonly #options: ReportedWeightOptions
-  #weight = new Float64Array(0)
+  /** As last reported. */
+  #qps = new Float64Array(0)
+  #utilization = new Float64Array(0)
+  #errorsTold = new Float64Array(0)
   #reportedAt = new Float64Array(0)
   #since = new Float64Array(0)
   #requests = new Float64Array(0)
@@ -39,7 +44,9 @@ export class ReportedWeights {
   }
 
   onTargets(from: Int32Array): void {
-    this.#weight = carried(this.#weight, from)
+    this.#qps = carried(this.#qps, from)
+    this.#utilization = carried(this.#utilization, from)
+    this.#errorsTold = carried(this.#errorsTold, from)
     this.#reportedAt = carried(this.#reportedAt, from, Number.NEGATIVE_INFINITY)
     this.#since = carried(this.#since, from, Number.POSITIVE_INFINITY)
     this.#requests = carried(this.#requests, from)
@@ -63,9 +70,9 @@ export class ReportedWeights {
       report.applicationUtilization > 0 ? report.applicationUtilization : report.cpuUtilization
     const qps = report.rps > 0 ? report.rps : (this.#rate[i] as number)
     if (!(utilization > 0 && qps > 0)) return
-    const told = report.rps > 0 ? report.eps / report.rps : 0
-    const errors = Math.max(told, this.#errorShare[i] as number)
-    this.#weight[i] = qps / (utilization + errors * this.#options.errorUtilizationPenalty)
+    this.#qps[i] = qps
+    this.#utilization[i] = utilization
+    this.#errorsTold[i] = report.rps > 0 ? report.eps / report.rps : 0
     this.#reportedAt[i] = now
     if (this.#since[i] === Number.POSITIVE_INFINITY) this.#since[i] = now
   }
@@ -92,15 +99,30 @@ export class ReportedWeights {
     const { blackout, expiration } = this.#options
     const result = new Float64Array(configured.length)
     let sum = 0
+    let utilization = 0
     let count = 0
     for (let i = 0; i < result.length; i++) {
-      if (now - (this.#reportedAt[i] as number) >= expiration) this.#since[i] = Number.POSITIVE_INFINITY
+      if (now - (this.#reportedAt[i] as number) >= expiration) {
+        this.#since[i] = Number.POSITIVE_INFINITY
+        this.#errorsTold[i] = 0
+      }
       if (!(now - (this.#since[i] as number) >= blackout)) continue
-      result[i] = this.#weight[i] as number
+      const known = this.#utilization[i] as number
+      result[i] = (this.#qps[i] as number) / (known + this.#penalty(i))
       sum += result[i] as number
+      utilization += known
       count++
     }
     if (count < 2) return configured
-    return result.map((weight, i) => (configured[i] === 0 ? 0 : weight === 0 ? sum / count : weight))
+    return result.map((weight, i) => {
+      if (configured[i] === 0 || weight > 0) return configured[i] === 0 ? 0 : weight
+      return ((sum / count) * utilization) / (utilization + this.#penalty(i) * count)
+    })
+  }
+
+  /** What errors add to the utilisation. */
+  #penalty(i: number): number {
+    const errors = Math.max(this.#errorsTold[i] as number, this.#errorShare[i] as number)
+    return errors * this.#options.errorUtilizationPenalty
   }
 }

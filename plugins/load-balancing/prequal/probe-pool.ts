@@ -14,14 +14,23 @@ export class ProbePool {
   readonly #at: Float64Array
   readonly #uses: Float64Array
   #size = 0
+  #limit: number
 
+  /** @param capacity answers that are held, at most */
   constructor(capacity: number) {
+    this.#limit = capacity
     this.#targets = new Array<Target | undefined>(capacity).fill(undefined)
     this.#numbers = new Int32Array(capacity)
     this.#rif = new Float64Array(capacity)
     this.#latency = new Float64Array(capacity)
     this.#at = new Float64Array(capacity)
     this.#uses = new Float64Array(capacity)
+  }
+
+  /** Holds no more than this from now on, nor than its capacity. */
+  limit(answers: number): void {
+    this.#limit = Math.min(answers, this.#targets.length)
+    while (this.#size > this.#limit) this.removeOldest()
   }
 
   get size(): number {
@@ -43,7 +52,7 @@ export class ProbePool {
    */
   add(target: Target, number: number, rif: number, latency: number, now: number, uses: number): void {
     this.forget(target)
-    if (this.#size === this.#targets.length) this.remove(this.#oldest())
+    if (this.#size === this.#limit) this.remove(this.#oldest())
     const entry = this.#size++
     this.#targets[entry] = target
     this.#numbers[entry] = number

@@ -12,6 +12,19 @@ export interface ProbeQuestion {
 /** Asks a target, at some time after the call. What does not answer in time, or not as it should, is not heard of. */
 export type Ask = (target: Target, question: ProbeQuestion, answered: Answered) => void
 
+/** Answers that are held, at most, unless it is said how many; the paper's number. */
+export const MOST_HELD = 16
+/** And at least: with fewer, what the probes of one request bring would push each other out. */
+const FEWEST_HELD = 4
+
+/**
+ * Answers that are held where nothing is said: half as many as there are targets, from 4 to 16. A pool of nearly all of them
+ * has the answers that are the best of all, and everybody's requests run there until they are old.
+ */
+export function poolSizeFor(targets: number): number {
+  return Math.min(MOST_HELD, Math.max(FEWEST_HELD, Math.ceil(targets / 2)))
+}
+
 /** What the paper adds to the balance of probes, so that a pool does not run dry. */
 const DELTA = 1
 
