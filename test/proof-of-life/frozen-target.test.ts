@@ -23,7 +23,7 @@ it('a frozen target costs no GET, and at most the POSTs that were on their way',
   const gateway = await gatewayTo(
     t,
     targets.map(({ origin }) => origin),
-    { upstream: { timeouts: { response: '1s' } } },
+    { upstream: { timeouts: { response: '1s' }, failover: {} } },
   )
   const failed: string[] = []
   const run = async (count: number): Promise<void> => {

@@ -22,7 +22,10 @@ interface Setup {
   readonly use?: (app: FastifyInstance) => Promise<void>
 }
 
-/** A gateway whose one route sends everything to the targets at `origins`. */
+/**
+ * A gateway whose one route sends everything to the targets at `origins`. It does not hedge unless `upstream.failover`
+ * says so: on a slow machine a test would count requests that it did not make.
+ */
 export async function gatewayTo(
   t: Pick<TestContext, 'after'>,
   origins: string | readonly string[],
@@ -32,7 +35,7 @@ export async function gatewayTo(
   const gateway = await startGateway(
     {
       ...(server === undefined ? {} : { server }),
-      upstreams: { main: { targets, ...upstream }, ...others },
+      upstreams: { main: { targets, failover: { hedge: false }, ...upstream }, ...others },
       routes: [...routes, { path: '/*', upstream: 'main', ...route }],
     } as object,
     use === undefined ? {} : { use },
