@@ -28,7 +28,6 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   latencyMs = 0
   /** Watched: of what comes next. */
   deadline = Number.POSITIVE_INFINITY
-  /** Watched. */
   place = -1
   readonly #owner: AttemptOwner
   readonly #pool: TargetPool
@@ -43,6 +42,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   #phase = 'a connection'
   /** An answer of unknown length is streamed from then on. */
   #gatherUntil = Number.POSITIVE_INFINITY
+  #movedAt = 0
 
   constructor(
     owner: AttemptOwner,
@@ -107,7 +107,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     const now = performance.now()
     this.latencyMs = now - this.startedAt
     this.lease.heard()
-    this.#allow(this.#options.timeouts.idle, 'more of the response', now)
+    this.#moved(now)
     const outcome = answered(this.status, this.latencyMs, this.headers)
     if (this.#owner.headed(this, outcome) === 'discard') {
       this.#state = 'discarding'
@@ -191,9 +191,9 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     this.#state = 'streaming'
     this.#stream = new AnswerStream(this, this.headers.trailer)
     for (const chunk of this.#gathered.release()) this.#stream.push(chunk)
-    // It was to be gathered by then; from now on only the target's silence counts.
+    // From now on only the target's silence counts, since it last sent something.
     this.#gatherUntil = Number.POSITIVE_INFINITY
-    this.#moved()
+    this.#moved(this.#movedAt)
     this.#owner.streams(this, this.#stream)
   }
 
@@ -217,10 +217,10 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   }
 
   /** The target has sent something. */
-  #moved(): void {
-    const { idle } = this.#options.timeouts
-    const end = idle === 0 ? Number.POSITIVE_INFINITY : performance.now() + idle
-    this.deadline = Math.min(end, this.#gatherUntil)
+  #moved(at = performance.now()): void {
+    this.#movedAt = at
+    this.#allow(this.#options.timeouts.idle, 'more of the response', at)
+    this.deadline = Math.min(this.deadline, this.#gatherUntil)
   }
 
   /** While a body is under way, the time for the response counts from the last piece that the target took. */

@@ -118,3 +118,15 @@ test('memory for bodies is not taken for a client that has left before its body 
   const { status, complete } = await ask(gateway.port)
   assert.deepEqual([status, complete], [502, true])
 })
+
+test('the idle deadline counts from the last piece and not from when the gathering ended', async (t) => {
+  const target = await startFaulty(t, ({ socket }) => socket.write(wire(CHUNKED, '5\r\nhello\r\n')))
+  const gateway = await gatewayTo(t, target.origin, {
+    upstream: { gatherWithin: 400, timeouts: { idle: 500 } },
+  })
+  const from = performance.now()
+  const { status, complete } = await ask(gateway.port)
+  const took = performance.now() - from
+  assert.deepEqual([status, complete], [200, false])
+  assert.ok(took >= 495 && took < 800, `${took} ms`)
+})
