@@ -54,10 +54,12 @@ test('a target that is added gets traffic', async (t) => {
   const gateway = await gatewayTo(t, first.origin)
   await ask(gateway.port)
   main(gateway).add({ origin: second.origin })
+  const asked: Promise<unknown>[] = []
   await eventually(() => {
-    void ask(gateway.port)
+    asked.push(ask(gateway.port))
     return second.seen.length > 0
   }, 'traffic')
+  await Promise.all(asked)
   await idle(gateway)
 })
 
