@@ -33,8 +33,7 @@ describe('machines with antagonists', () => {
   for (const prequal of ['prequal', { policy: 'prequal', probe: { path: '/load' } }] as const) {
     const name = typeof prequal === 'string' ? 'prequal' : 'prequal with probes'
     for (const rival of ['smooth-weighted', 'orca-weighted']) {
-      it(`${name} has a lower tail and fewer errors than ${rival}`, (t) => {
-        if (!balancers.has('prequal') || !balancers.has(rival)) return t.skip('not there')
+      it(`${name} has a lower tail and fewer errors than ${rival}`, () => {
         assertFewerErrors(run(prequal), run(rival))
         assert.ok(run(prequal).p99 < run(rival).p99)
         assert.ok(run(prequal).mean < run(rival).mean)
