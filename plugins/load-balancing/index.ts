@@ -24,11 +24,6 @@ function chosen(loadBalancing: LoadBalancing): { policy: string; options: object
   return { policy, options }
 }
 
-/** Those that a config can name: wrapped ones have made-up names. */
-function named(balancers: Iterable<string>): string[] {
-  return [...balancers].filter((name) => !name.includes(' '))
-}
-
 function withoutOptions<B>(create: (context: PolicyContext) => B) {
   return (context: PolicyContext, options: object): B => {
     const unknown = Object.keys(options)
@@ -58,7 +53,7 @@ export default fp(
         const create = app.upstreams.balancers.get(policy)
         const path = written('upstreams', name, 'loadBalancing')
         if (create === undefined) {
-          const message = `no balancer is named "${policy}"; ${suggestion(policy, named(app.upstreams.balancers.keys()))}`
+          const message = `no balancer is named "${policy}"; ${suggestion(policy, app.upstreams.balancers.keys())}`
           return [{ path, message }]
         }
         try {

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import type { Input } from '../config/kit.ts'
 import { parseDuration } from '../config/units.ts'
-import type { Balancer, BalancerFactory, PolicyContext, Target } from '../upstreams/contract.ts'
+import type { Balancer, BalancerWrapper, Target } from '../upstreams/contract.ts'
 import { Eligible, withAffinity } from './affinity/affinity.ts'
 import { keyring } from './affinity/keyring.ts'
 import { secretsOf } from './affinity/options.ts'
@@ -44,17 +44,7 @@ export function balanceKeyed(
     if (one !== undefined) sessions.set(name, one)
     keyRequests(app, name, one)
     const { policy, options } = chosen(name)
-    const wrap = wrapperOf(app, name, one)
-    if (wrap === undefined) {
-      app.upstreams.balance(name, policy, options)
-      continue
-    }
-    // Looked for when the first request comes: a plugin loaded later may define it.
-    const create = (context: PolicyContext) => () =>
-      (app.upstreams.balancers.get(policy) as BalancerFactory)(context, options)
-    const wrapped = `${policy} as ${name} has it`
-    app.upstreams.defineBalancer(wrapped, (context) => wrap(context, create(context)))
-    app.upstreams.balance(name, wrapped, {})
+    app.upstreams.balance(name, policy, options, wrapperOf(app, name, one))
   }
   if (sessions.size > 0) giveCookies(app, sessions)
 }
@@ -72,13 +62,17 @@ function keyRequests(
 }
 
 /** Affinity over zones over a subset over the policy; undefined if there is nothing to wrap. */
-function wrapperOf(app: FastifyInstance, name: string, sessions: Sessions | undefined) {
+function wrapperOf(
+  app: FastifyInstance,
+  name: string,
+  sessions: Sessions | undefined,
+): BalancerWrapper | undefined {
   const { zoneAware: zone, subset } = app.gateway.upstreams[name]!
   if (zone === undefined && subset === undefined && sessions === undefined) return undefined
   const upstream = app.upstreams.upstream(name)
   const eligible = new Eligible(() => upstream.eligible())
   const instance = subset?.instance ?? `${hostname()} ${process.pid}`
-  return (context: PolicyContext, create: () => Balancer): Balancer => {
+  return (context, create) => {
     const within = (known: Known): Balancer =>
       subset === undefined ? create() : withSubset(create(), { size: subset.size, instance }, known)
     const all: Known = () => upstream.targets

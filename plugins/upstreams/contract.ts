@@ -208,6 +208,9 @@ export interface BalancerOptions {}
 
 export type BalancerFactory<O = unknown> = (context: PolicyContext, options: O) => Balancer
 
+/** Puts something around the balancer that `create` makes: it decides first, or between several of them. */
+export type BalancerWrapper = (context: PolicyContext, create: () => Balancer) => Balancer
+
 export interface UpstreamRegistry {
   /** Throws if the name is taken. `create` runs once per upstream and tier, and may refuse its options by throwing. */
   defineBalancer<N extends string>(
@@ -219,7 +222,7 @@ export interface UpstreamRegistry {
    * Says which balancer an upstream uses; without it, targets are taken in turn. The name may be defined
    * later, but before the server is ready. Throws if there is no such upstream.
    */
-  balance(upstream: string, policy: string, options: unknown): void
+  balance(upstream: string, policy: string, options: unknown, wrap?: BalancerWrapper): void
   /** Says how the hash key of a request to this upstream is found. Throws if there is no such upstream. */
   keyBy(upstream: string, key: (request: KeyedRequest) => string): void
   /** Names of the balancers defined so far. */

@@ -1,5 +1,6 @@
 import type {
   BalancerFactory,
+  BalancerWrapper,
   FailoverPolicy,
   HealthSource,
   PolicyContext,
@@ -33,7 +34,10 @@ export class Registry implements UpstreamRegistry {
   readonly #changeListeners: ((change: TargetChange) => void)[] = []
   readonly #eventListeners: ((event: UpstreamEvent) => void)[] = []
   readonly #report: (error: unknown) => void
-  readonly #wanted = new Map<UpstreamState, { policy: string; options: unknown }>()
+  readonly #wanted = new Map<
+    UpstreamState,
+    { policy: string; options: unknown; wrap: BalancerWrapper | undefined }
+  >()
 
   /** @param report hears of errors of those who listen to events */
   constructor(
@@ -64,16 +68,16 @@ export class Registry implements UpstreamRegistry {
     if (this.balancers.has(name))
       throw new Error(`a balancer named "${name}" is defined already; take another name`)
     this.balancers.set(name, create)
-    for (const [upstream, { policy, options }] of this.#wanted) {
-      if (policy === name) upstream.balanceBy(create, options)
+    for (const [upstream, { policy, options, wrap }] of this.#wanted) {
+      if (policy === name) upstream.balanceBy(create, options, wrap)
     }
   }
 
-  balance(name: string, policy: string, options: unknown): void {
+  balance(name: string, policy: string, options: unknown, wrap?: BalancerWrapper): void {
     const upstream = this.#state(name)
-    this.#wanted.set(upstream, { policy, options })
+    this.#wanted.set(upstream, { policy, options, wrap })
     const create = this.balancers.get(policy)
-    if (create !== undefined) upstream.balanceBy(create, options)
+    if (create !== undefined) upstream.balanceBy(create, options, wrap)
   }
 
   keyBy(name: string, key: (request: KeyedRequest) => string): void {

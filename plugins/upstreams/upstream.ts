@@ -1,6 +1,7 @@
 import type {
   Balancer,
   BalancerFactory,
+  BalancerWrapper,
   Candidates,
   HealthSource,
   Lease,
@@ -88,8 +89,10 @@ export class UpstreamState implements Upstream {
     this.#key = key
   }
 
-  balanceBy(create: BalancerFactory<never>, options: unknown): void {
-    this.#create = () => create(this.#around.context, options as never)
+  balanceBy(create: BalancerFactory<never>, options: unknown, wrap: BalancerWrapper | undefined): void {
+    const { context } = this.#around
+    const plain = () => create(context, options as never)
+    this.#create = wrap === undefined ? plain : () => wrap(context, plain)
     this.#balancers.clear()
     this.#stale = true
   }
