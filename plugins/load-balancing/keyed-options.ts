@@ -17,7 +17,7 @@ import {
 import { written } from '../config/messages.ts'
 import { suggestion } from '../config/suggest.ts'
 import { cookieClashes, cookieProblems, secretProblem, ttlProblem } from './affinity/options.ts'
-import { isToken } from './hash/cookies.ts'
+import { isToken } from './hash/http-token.ts'
 import { type KeySources, keySourcesProblem } from './hash/key-source.ts'
 import { nextPrime } from './hash/primes.ts'
 import { routeParamProblems } from './hash/route-params.ts'

@@ -1,4 +1,5 @@
 import type { Outcome } from '../upstreams/contract.ts'
+import { evidenceAgainst } from '../upstreams/evidence.ts'
 
 /**
  * What an outcome says of the target. `overtaken`: a hedge that began later was answered first, which is evidence of
@@ -6,9 +7,6 @@ import type { Outcome } from '../upstreams/contract.ts'
  */
 export type Verdict = 'success' | 'failure' | 'overtaken' | 'nothing'
 
-/** Properties of the request and not of the target: a method or a version that it will never have. */
-const NOT_IMPLEMENTED = 501
-const VERSION_NOT_SUPPORTED = 505
 const TOO_MANY_REQUESTS = 429
 
 /**
@@ -16,18 +14,9 @@ const TOO_MANY_REQUESTS = 429
  * the request's fault; a 429 is a target that works and wants less, so neither; our own full queue is not the target's.
  */
 export function verdictOf(outcome: Outcome): Verdict {
-  switch (outcome.kind) {
-    case 'answered': {
-      const { status } = outcome
-      if (status === TOO_MANY_REQUESTS) return 'nothing'
-      if (status < 500 || status === NOT_IMPLEMENTED || status === VERSION_NOT_SUPPORTED) return 'success'
-      return 'failure'
-    }
-    case 'failed':
-      return outcome.reason === 'overflow' ? 'nothing' : 'failure'
-    case 'abandoned':
-      return outcome.overtakenAfterMs === undefined ? 'nothing' : 'overtaken'
-  }
+  const against = evidenceAgainst(outcome)
+  if (against !== undefined) return against
+  return outcome.kind === 'answered' && outcome.status !== TOO_MANY_REQUESTS ? 'success' : 'nothing'
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Outcome, Target } from '../upstreams/contract.ts'
+import { evidenceAgainst } from '../upstreams/evidence.ts'
 import { UsualLatency } from './usual-latency.ts'
 
 export interface ProofOptions {
@@ -8,21 +9,6 @@ export interface ProofOptions {
   readonly lapse: number
   /** Milliseconds of silence that are never unusual. */
   readonly atLeast: number
-}
-
-/** Statuses that say something of the request and not of the server. */
-const OF_THE_REQUEST = new Set([501, 505])
-
-function speaksAgainst(outcome: Outcome): boolean {
-  switch (outcome.kind) {
-    case 'answered':
-      return outcome.status >= 500 && !OF_THE_REQUEST.has(outcome.status)
-    case 'failed':
-      // Our own queue was full.
-      return outcome.reason !== 'overflow'
-    case 'abandoned':
-      return outcome.overtakenAfterMs !== undefined
-  }
 }
 
 /**
@@ -55,7 +41,7 @@ export class Proof {
   }
 
   heard(outcome: Outcome, now: number): void {
-    if (speaksAgainst(outcome)) this.doubt(now)
+    if (evidenceAgainst(outcome) !== undefined) this.doubt(now)
     else if (outcome.kind === 'answered') this.#answered(outcome.latencyMs, now)
   }
 

@@ -1,4 +1,5 @@
 /** The conditions of a route on headers, query and cookies, compiled. */
+import { cookieValues } from '../upstreams/cookies.ts'
 import { queryValue } from './query-text.ts'
 import type { Matcher, RequestFacts, RouteMatch } from './route-match.ts'
 
@@ -21,7 +22,7 @@ export function compileConditions(route: RouteMatch): readonly Condition[] {
     }),
     ...Object.entries(route.cookies ?? {}).map(([name, matcher]): Condition => {
       const holds = compileMatcher(matcher)
-      return (facts) => holds(cookieValue(facts.headers.cookie, name))
+      return (facts) => holds(cookieValues(facts.headers.cookie, name, 1)[0])
     }),
   ]
 }
@@ -44,22 +45,4 @@ export function compileMatcher(matcher: Matcher): (value: string | undefined) =>
   // Without g and y a RegExp keeps no state between two requests.
   const regex = new RegExp(matcher.source, matcher.flags.replace(/[gy]/g, ''))
   return (value) => value !== undefined && regex.test(value)
-}
-
-/** The first cookie of that name (RFC 6265, 4.2.1), without surrounding double quotes, not decoded. */
-export function cookieValue(header: string | string[] | undefined, name: string): string | undefined {
-  const text = Array.isArray(header) ? header.join('; ') : header
-  if (text === undefined) return undefined
-  for (let from = 0; from < text.length; ) {
-    let end = text.indexOf(';', from)
-    if (end === -1) end = text.length
-    const equals = text.indexOf('=', from)
-    if (equals !== -1 && equals < end && text.slice(from, equals).trim() === name) {
-      const value = text.slice(equals + 1, end).trim()
-      const quoted = value.length >= 2 && value.startsWith('"') && value.endsWith('"')
-      return quoted ? value.slice(1, -1) : value
-    }
-    from = end + 1
-  }
-  return undefined
 }

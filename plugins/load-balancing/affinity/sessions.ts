@@ -1,6 +1,6 @@
 import type { Target } from '../../upstreams/contract.ts'
+import { cookieValues } from '../../upstreams/cookies.ts'
 import type { KeyedRequest } from '../../upstreams/exchange.ts'
-import { cookieValues } from '../hash/cookies.ts'
 import { expiryOf, ID_LENGTH, readToken, type Signer, writeToken } from './token.ts'
 
 export interface CookieOptions {

@@ -1,6 +1,7 @@
+import { cookieValues } from '../../upstreams/cookies.ts'
 import type { KeyedRequest } from '../../upstreams/exchange.ts'
 import { clientNetwork } from './client-network.ts'
-import { cookieValues, isToken } from './cookies.ts'
+import { isToken } from './http-token.ts'
 
 /** What a request is told apart by. A parameter is one of the route's path. */
 export type KeySource =

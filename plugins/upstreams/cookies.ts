@@ -16,10 +16,3 @@ export function cookieValues(header: string | string[] | undefined, name: string
   }
   return values
 }
-
-/** What a name of a header or a cookie is made of (RFC 9110, 5.6.2). */
-const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
-
-export function isToken(name: unknown): name is string {
-  return typeof name === 'string' && TOKEN.test(name)
-}
