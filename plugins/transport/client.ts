@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { BlockList, isIPv6 } from 'node:net'
+import { addressList } from '../config/addresses.ts'
 import type { ClientFacts } from './headers.ts'
 
 const PEER = Symbol('holdfast.peer')
@@ -7,18 +7,6 @@ const PEER = Symbol('holdfast.peer')
 interface Peer {
   readonly address: string
   readonly trusted: boolean
-}
-
-/** Addresses and ranges as the config has them. */
-export function addressList(entries: readonly string[]): (address: string) => boolean {
-  const list = new BlockList()
-  for (const entry of entries) {
-    const [address, prefix] = entry.split('/') as [string, string | undefined]
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (prefix === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(prefix), family)
-  }
-  return (address) => entries.length > 0 && list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
 }
 
 /** An address of version 4 that came over a socket of version 6. */

@@ -1,0 +1,16 @@
+import { BlockList, isIPv6 } from 'node:net'
+
+/**
+ * Addresses and ranges as the config has them.
+ * @returns whether an address is among them; one of version 4 that is written as version 6 is found as what it is
+ */
+export function addressList(entries: readonly string[]): (address: string) => boolean {
+  const list = new BlockList()
+  for (const entry of entries) {
+    const [address, prefix] = entry.split('/') as [string, string | undefined]
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+    if (prefix === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(prefix), family)
+  }
+  return (address) => entries.length > 0 && list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+}
