@@ -3,7 +3,7 @@ import type { GatewayConfig } from '../config/define.ts'
 import { parseDuration } from '../config/units.ts'
 import { type HedgeOptions, Hedging, quantileOf } from './hedging.ts'
 import { RetryAfter } from './retry-after.ts'
-import { type RetryBudget, retryBudget } from './retry-budget.ts'
+import { RecentCount, type RetryBudget, retryBudget } from './retry-budget.ts'
 import { failoverPolicy } from './retry-policy.ts'
 
 /** How often targets that were spared are looked at. */
@@ -14,6 +14,7 @@ type Options = GatewayConfig['upstreams'][string]['failover']
 interface Kept {
   readonly options: Options
   readonly hedge: HedgeOptions
+  readonly requests: RecentCount
   readonly retries: RetryBudget
   readonly hedges: RetryBudget
 }
@@ -25,12 +26,14 @@ export default fp(
     for (const [name, { failover }] of Object.entries(app.gateway.upstreams)) {
       const { budget, hedge } = failover
       const quantile = quantileOf(hedge.after)
+      const requests = new RecentCount(context.now)
       const hedges = { ratio: hedge.maxExtra, minPerSecond: hedge.minPerSecond }
       kept.set(name, {
         options: failover,
         hedge: { ...hedge, after: quantile === undefined ? (parseDuration(hedge.after) ?? 0) : { quantile } },
-        retries: retryBudget(budget, context.now),
-        hedges: retryBudget(hedges, context.now),
+        requests,
+        retries: retryBudget(budget, context.now, requests),
+        hedges: retryBudget(hedges, context.now, requests),
       })
     }
     const of = (upstream: string) => kept.get(upstream) as Kept
@@ -63,10 +66,7 @@ export default fp(
     app.addHook('onClose', async () => clearInterval(sweeping))
 
     app.upstreams.subscribe((target, { kind }) => {
-      if (kind === 'abandoned') return
-      const { retries, hedges } = of(target.upstream)
-      retries.deposit()
-      hedges.deposit()
+      if (kind !== 'abandoned') of(target.upstream).requests.add()
     })
   },
   { name: 'failover', dependencies: ['config', 'upstreams'] },

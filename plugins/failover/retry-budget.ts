@@ -15,42 +15,61 @@ export interface RetryBudget {
   withdraw(): boolean
 }
 
+/** What happened in the last ten seconds, second by second. */
+export class RecentCount {
+  readonly #now: () => number
+  readonly #counts = new Float64Array(WINDOW_SECONDS)
+  #second: number
+
+  /** @param now milliseconds, monotonic */
+  constructor(now: () => number) {
+    this.#now = now
+    this.#second = Math.floor(now() / 1000)
+  }
+
+  add(): void {
+    const slot = this.#slot()
+    this.#counts[slot] = (this.#counts[slot] as number) + 1
+  }
+
+  sum(): number {
+    this.#slot()
+    return this.#counts.reduce((total, one) => total + one, 0)
+  }
+
+  #slot(): number {
+    const current = Math.floor(this.#now() / 1000)
+    // What is older than the window is forgotten; after a long silence that is everything.
+    for (let passed = Math.min(current - this.#second, WINDOW_SECONDS); passed > 0; passed--) {
+      this.#counts[(current - passed + 1) % WINDOW_SECONDS] = 0
+    }
+    this.#second = current
+    return current % WINDOW_SECONDS
+  }
+}
+
 /**
  * Bounds retries to a share of the traffic of the last ten seconds, with a floor for quiet times. Without it,
  * retries multiply the load on an upstream just when it fails for having too much.
  *
  * Finagle's RetryBudget: 20 % of the requests of the last 10 s, and 10 a second besides.
  * @param now milliseconds, monotonic
+ * @param requests of the upstream, where several budgets count the same ones: a deposit in one is one in all
  */
-export function retryBudget({ ratio, minPerSecond }: RetryBudgetOptions, now: () => number): RetryBudget {
-  const requests = new Float64Array(WINDOW_SECONDS)
-  const retries = new Float64Array(WINDOW_SECONDS)
-  let second = Math.floor(now() / 1000)
-
-  function slot(): number {
-    const current = Math.floor(now() / 1000)
-    // What is older than the window is forgotten; after a long silence that is everything.
-    for (let passed = Math.min(current - second, WINDOW_SECONDS); passed > 0; passed--) {
-      const stale = (current - passed + 1) % WINDOW_SECONDS
-      requests[stale] = 0
-      retries[stale] = 0
-    }
-    second = current
-    return current % WINDOW_SECONDS
-  }
-
-  const sum = (counts: Float64Array): number => counts.reduce((total, one) => total + one, 0)
-
+export function retryBudget(
+  { ratio, minPerSecond }: RetryBudgetOptions,
+  now: () => number,
+  requests = new RecentCount(now),
+): RetryBudget {
+  const retries = new RecentCount(now)
   return {
     deposit() {
-      const current = slot()
-      requests[current] = (requests[current] as number) + 1
+      requests.add()
     },
     withdraw() {
-      const current = slot()
-      const allowed = ratio * sum(requests) + minPerSecond * WINDOW_SECONDS
-      if (sum(retries) + 1 > allowed) return false
-      retries[current] = (retries[current] as number) + 1
+      const allowed = ratio * requests.sum() + minPerSecond * WINDOW_SECONDS
+      if (retries.sum() + 1 > allowed) return false
+      retries.add()
       return true
     },
   }
