@@ -1,7 +1,8 @@
 // What clients notice when a target fails, behind Holdfast and other gateways. See bench/README.md.
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { Children } from './availability/children.ts'
+import type { Children } from './availability/children.ts'
+import { withChildren } from './availability/command.ts'
 import { measureCalm, measureFault, type Result, type Setting } from './availability/course.ts'
 import { faults } from './availability/faults.ts'
 import { gateways, type Started, startGateway } from './availability/gateways.ts'
@@ -11,7 +12,6 @@ import { steadyPorts } from './availability/ports.ts'
 import { calmTable, faultTable, goals } from './availability/report.ts'
 import { Targets } from './availability/targets.ts'
 
-const interrupted = 130
 const targetCount = 3
 
 async function run(options: Options, children: Children): Promise<void> {
@@ -62,28 +62,12 @@ function heading({ rate, seconds, seed }: Options): string {
   )
 }
 
-let options: Options
-try {
-  options = readOptions(process.argv.slice(2), {
-    gateways: gateways.map(({ name }) => name),
-    faults: faults.map(({ name }) => name),
-  })
-} catch (error) {
-  console.error(`${error instanceof Error ? error.message : error}\n${usage}`)
-  process.exit(1)
-}
-
-const children = new Children()
-process.on('exit', () => children.killAll())
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  // Everything dies at once: nothing of it is worth a grace.
-  process.on(signal, () => process.exit(interrupted))
-}
-try {
-  await run(options, children)
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 1
-} finally {
-  await children.stopAll()
-}
+await withChildren(
+  usage,
+  () =>
+    readOptions(process.argv.slice(2), {
+      gateways: gateways.map(({ name }) => name),
+      faults: faults.map(({ name }) => name),
+    }),
+  run,
+)

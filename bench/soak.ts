@@ -1,7 +1,8 @@
 // Whether the gateway stays what it is under ten minutes of load and faults. See bench/README.md.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Children } from './availability/children.ts'
+import type { Children } from './availability/children.ts'
+import { withChildren } from './availability/command.ts'
 import { steadyPorts } from './availability/ports.ts'
 import { Targets } from './availability/targets.ts'
 import { executionsOf } from './soak/ledger.ts'
@@ -18,7 +19,6 @@ import {
 } from './soak/soak-report.ts'
 import { type QuietState, verdicts } from './soak/verdicts.ts'
 
-const interrupted = 130
 /** Of the targets in soak.config.ts; one more is the visitor's. */
 const tiers = [0, 0, 1, 1]
 
@@ -102,27 +102,6 @@ async function run(options: Options, children: Children): Promise<boolean> {
   return judged.every(({ ok }) => ok)
 }
 
-let options: Options
-try {
-  options = readOptions(process.argv.slice(2))
-} catch (error) {
-  console.error(`${error instanceof Error ? error.message : error}\n${usage}`)
-  process.exit(1)
-}
-
-const children = new Children()
-process.on('exit', () => children.killAll())
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  // Everything dies at once: nothing of it is worth a grace.
-  process.on(signal, () => process.exit(interrupted))
-}
-let good = false
-try {
-  good = await run(options, children)
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-} finally {
-  await children.stopAll()
-}
+const good = await withChildren(usage, () => readOptions(process.argv.slice(2)), run)
 // Not left to the event loop: a client that hangs would keep it alive.
-process.exit(good ? 0 : 1)
+process.exit(good === true ? 0 : 1)

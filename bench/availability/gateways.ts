@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { holdfastCommand } from '../proxy/holdfast.ts'
 import { type Command, findProgram, listening, type Running } from '../proxy/processes.ts'
 import type { Children } from './children.ts'
 import { caddy, haproxy, haproxySafe, nginx, type Setting } from './configs.ts'
@@ -18,27 +19,16 @@ export interface Started {
   gone(): string | undefined
 }
 
-const root = join(import.meta.dirname, '..', '..')
-
 /** The order is that of the run and of the tables. */
 export const gateways: readonly Gateway[] = [
   {
     name: 'holdfast',
     missing: () => undefined,
-    // `npm start`, but for the log, which would be the benchmark's to read
-    command: ({ port, targets }) => ({
-      file: process.execPath,
-      args: [
-        join(root, 'node_modules', '.bin', 'fastify'),
-        ...['start', '-o', '-l', 'fatal', '-g', '5000', '-a', '127.0.0.1', '-p', String(port), 'app.ts'],
-      ],
-      cwd: root,
-      env: {
-        NODE_ENV: 'production',
+    command: ({ port, targets }) =>
+      holdfastCommand(port, {
         AVAILABILITY_TARGETS: targets.join(','),
         GATEWAY_CONFIG: join(import.meta.dirname, 'holdfast.config.ts'),
-      },
-    }),
+      }),
   },
   packaged('nginx', nginx),
   packaged('haproxy', haproxy),

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { caddy, haproxy, nginxProxy, type Setting } from './configs.ts'
+import { holdfastCommand, root } from './holdfast.ts'
 import { type Command, findProgram } from './processes.ts'
 
 export interface Contender {
@@ -12,7 +13,6 @@ export interface Contender {
   missing?(): string | undefined
 }
 
-export const root = join(import.meta.dirname, '..', '..')
 const jitWarmUp = 30_000
 const shortWarmUp = 3000
 
@@ -26,19 +26,11 @@ export const contenders: readonly Contender[] = [
     name: 'holdfast',
     warmUp: jitWarmUp,
     missing: () => (existsSync(join(root, 'app.ts')) ? undefined : 'there is no app.ts yet'),
-    command: ({ port, targets }) => ({
-      file: process.execPath,
-      args: [
-        join(root, 'node_modules', '.bin', 'fastify'),
-        ...['start', '-o', '-l', 'fatal', '-g', '5000', '-a', '127.0.0.1', '-p', String(port), 'app.ts'],
-      ],
-      cwd: root,
-      env: {
-        NODE_ENV: 'production',
+    command: ({ port, targets }) =>
+      holdfastCommand(port, {
         BENCH_TARGETS: targets.join(','),
         GATEWAY_CONFIG: join(import.meta.dirname, 'gateway.bench.config.ts'),
-      },
-    }),
+      }),
   },
   app('reply-from'),
   app('http-proxy'),
