@@ -1,5 +1,6 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { RequestEnd } from '../config/request-end.ts'
 import { redactedUrl } from './redact.ts'
 
 function round(milliseconds: number): number {
@@ -23,31 +24,29 @@ function routeOf({ routeOptions }: FastifyRequest): string | undefined {
   return gateway?.name ?? (routeOptions.url?.startsWith('/~holdfast/') ? undefined : routeOptions.url)
 }
 
-function write(request: FastifyRequest, reply: FastifyReply, startedAt: number, bytesBefore: number): void {
-  const { exchange, raw } = request
-  const total = performance.now() - startedAt
+function write(request: FastifyRequest, end: RequestEnd): void {
+  const { exchange } = request
   const attempts = attemptsOf(request)
   // Undefined where the plugin that keeps it has been taken out.
   const failure = (request.failure ?? null) as (Error & { code?: string }) | null
   const cause = failure?.cause as Error | undefined
-  const aborted = !reply.raw.writableFinished && !reply.raw.writableEnded
   const line = {
     method: request.method,
     host: request.host,
     url: redactedUrl(request.originalUrl),
-    status: reply.raw.headersSent ? reply.raw.statusCode : undefined,
+    status: end.status === 0 ? undefined : end.status,
     client: request.ip,
     route: routeOf(request),
     upstream: exchange?.plan.upstream,
     target: attempts?.at(-1)?.target,
     attempts: attempts?.length,
     ...(attempts !== undefined && attempts.length > 1 ? { tried: attempts } : {}),
-    bytes: raw.httpVersionMajor === 1 ? (raw.socket?.bytesWritten ?? bytesBefore) - bytesBefore : undefined,
-    totalMs: round(total),
+    bytes: end.bytesSent,
+    totalMs: round(end.totalMs),
     ...(exchange === null
       ? {}
-      : { upstreamMs: round(exchange.upstreamMs), gatewayMs: round(total - exchange.upstreamMs) }),
-    ...(aborted ? { aborted: true } : {}),
+      : { upstreamMs: round(exchange.upstreamMs), gatewayMs: round(end.totalMs - exchange.upstreamMs) }),
+    ...(end.aborted ? { aborted: true } : {}),
     ...(failure === null ? {} : { error: failure.code ?? failure.name, cause: cause?.message }),
   }
   request.log.info(line, 'request')
@@ -56,15 +55,10 @@ function write(request: FastifyRequest, reply: FastifyReply, startedAt: number, 
 export default fp(
   async (app) => {
     const { access, requestId } = app.gateway.logs
-    if (!access && !requestId) return
+    if (access) app.onRequestEnd((request, _reply, end) => write(request, end))
+    if (!requestId) return
     app.addHook('onRequest', (request, reply, done) => {
-      if (requestId) reply.header('x-request-id', request.id)
-      if (access) {
-        const startedAt = performance.now()
-        const bytesBefore = request.raw.httpVersionMajor === 1 ? request.raw.socket.bytesWritten : 0
-        // The only event that comes whichever way it ends: Fastify's onResponse stays away when the client leaves.
-        reply.raw.once('close', () => write(request, reply, startedAt, bytesBefore))
-      }
+      reply.header('x-request-id', request.id)
       done()
     })
   },

@@ -3,6 +3,7 @@ import { openTogether } from './bind.ts'
 import type { GatewayConfig } from './define.ts'
 import type { Problem } from './errors.ts'
 import type { LoadedGateway } from './load.ts'
+import { tellOfRequestEnds } from './request-end.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -22,6 +23,7 @@ export default fp<{ gateway: LoadedGateway }>(
   async (app, { gateway }) => {
     const checks: ((written: GatewayConfig) => readonly Problem[])[] = []
     openTogether(app.server, gateway.ports)
+    tellOfRequestEnds(app)
     app.decorate('gateway', gateway.config)
     app.decorate('checkGateway', (check: (written: GatewayConfig) => readonly Problem[]) => {
       checks.push(check)

@@ -5,6 +5,7 @@
 
 import type { Listener, TargetChange, UpstreamEvent } from './events.ts'
 import type { KeyedRequest } from './exchange.ts'
+import type { Collector } from './measures.ts'
 
 /** The only clock and the only dice that a policy may use, so that it runs in virtual time under a seed. */
 export interface PolicyContext {
@@ -239,6 +240,9 @@ export interface UpstreamRegistry {
   onEvent(listener: (event: UpstreamEvent) => void): void
   /** Hears of targets that come, go or change. */
   onTargetChange(listener: (change: TargetChange) => void): void
+  /** Shows numbers to whoever looks at them. Throws if the name is taken. */
+  measure(collector: Collector): void
+  readonly collectors: readonly Collector[]
   /** Throws if there is no such upstream. */
   upstream(name: string): Upstream
   readonly upstreams: ReadonlyMap<string, Upstream>

@@ -1,5 +1,6 @@
 /** What one client request is to those who meet in it: the routing, the transport, logs and metrics. */
 import type { Outcome, Target } from './contract.ts'
+import type { Identity } from './identity.ts'
 
 /** What a request is told apart by, for policies that send like to like. A FastifyRequest is one. */
 export interface KeyedRequest {
@@ -8,7 +9,7 @@ export interface KeyedRequest {
   readonly query: unknown
   readonly ip: string
   /** Who it is, once authentication has said so. */
-  readonly identity?: { readonly id: string } | null
+  readonly identity?: Pick<Identity, 'id'> | null
 }
 
 /** How an attempt went, for logs, metrics and those who ask why. */

@@ -11,6 +11,7 @@ import type {
 } from './contract.ts'
 import type { Listener, TargetChange, UpstreamEvent } from './events.ts'
 import type { KeyedRequest } from './exchange.ts'
+import type { Collector } from './measures.ts'
 import { UpstreamState } from './upstream.ts'
 
 /** An upstream as it is configured. */
@@ -28,6 +29,7 @@ export interface UpstreamSpec {
 export class Registry implements UpstreamRegistry {
   readonly upstreams: ReadonlyMap<string, UpstreamState>
   readonly balancers = new Map<string, BalancerFactory<never>>()
+  readonly collectors: Collector[] = []
   failover: FailoverPolicy | undefined
   readonly #healthSources: HealthSource[] = []
   readonly #listeners: Listener[] = []
@@ -119,6 +121,12 @@ export class Registry implements UpstreamRegistry {
 
   onTargetChange(listener: (change: TargetChange) => void): void {
     this.#changeListeners.push(listener)
+  }
+
+  measure(collector: Collector): void {
+    if (this.collectors.some(({ name }) => name === collector.name))
+      throw new Error(`"${collector.name}" is measured already; take another name`)
+    this.collectors.push(collector)
   }
 
   upstream(name: string): Upstream {
