@@ -34,6 +34,10 @@ const REPLACED_HEADERS = new Set([
 const PROXY_HEADERS = ['x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-server', 'x-real-ip'] as const
 const NOT_FORWARDED = new Set([...CONNECTION_HEADERS, ...REPLACED_HEADERS])
 
+/** What a target reports of its load (ORCA) is of the inside. */
+const INSIDE_HEADERS = new Set(['endpoint-load-metrics', 'endpoint-load-metrics-bin'])
+const NOT_ANSWERED = new Set([...CONNECTION_HEADERS, ...INSIDE_HEADERS])
+
 /** A content type that Fastify can read, and so leaves alone (RFC 9110, 8.3.1). */
 export const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 
@@ -153,7 +157,7 @@ export function connectionNames(value: string | string[] | undefined): string[] 
         .map((name) => name.trim())
 }
 
-/** The response headers that are for the client: without those of the connection with the target. */
+/** The response headers that are for the client: without those that are of the target's connection and of its load. */
 export function responseHeaders(headers: Headers): Headers {
   const kept: Headers = {}
   const listed = headers.connection
@@ -162,7 +166,7 @@ export function responseHeaders(headers: Headers): Headers {
       ? undefined
       : connectionNames(listed)
   for (const name in headers) {
-    if (CONNECTION_HEADERS.has(name) || dropped?.includes(name)) continue
+    if (NOT_ANSWERED.has(name) || dropped?.includes(name)) continue
     kept[name] = headers[name]
   }
   return kept

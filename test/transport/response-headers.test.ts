@@ -52,6 +52,15 @@ Content-Length: 2`,
   assert.match(head, /^connection: close$/im)
 })
 
+test('what a target reports of its load is for the gateway, and no client learns of it', async () => {
+  const { head } = await through(
+    'HTTP/1.1 200 OK\nendpoint-load-metrics: TEXT cpu_utilization=0.3\nendpoint-load-metrics-bin: CQ==\nX-End: 2\nContent-Length: 2',
+    'ok',
+  )
+  assert.match(head, /^x-end: 2$/im)
+  assert.doesNotMatch(head, /endpoint-load/i)
+})
+
 test('a 103 long before the answer does not stand in its way', async (t) => {
   const target = await startFaulty(t, ({ socket }) => {
     socket.write(wire('HTTP/1.1 103 Early Hints\nLink: </a.css>; rel=preload'))
