@@ -12,7 +12,8 @@ const uploadPauseMs = 4
 /** A slow reader takes so many bytes at a time, so often (ms): some 4 s for a huge answer. */
 const sip = { bytes: 2 ** 16, everyMs: 30 }
 
-export type Done = (fate: Fate, detail?: string) => void
+/** @param attempts what the gateway says that it tried */
+export type Done = (fate: Fate, detail?: string, attempts?: string) => void
 
 /** Sends one request and says once how it ended. */
 export function exchange(
@@ -31,19 +32,20 @@ export function exchange(
     path: pathOf(kind, id),
     method: methodOf(kind),
     headers: {
+      'x-holdfast-debug': '1',
       ...(keepAlive ? {} : { connection: 'close' }),
       ...(body === undefined ? {} : { 'content-type': 'text/plain' }),
       ...(body === undefined || plan.chunkedBody ? {} : { 'content-length': body.length }),
     },
   })
   let [over, began, moved] = [false, false, performance.now()]
-  const finish: Done = (fate, detail) => {
+  const finish: Done = (fate, detail, attempts) => {
     if (over) return
     over = true
     clearInterval(watch)
     clearTimeout(leaving)
     if (fate !== 'answered' && fate !== 'status') request.destroy()
-    done(fate, detail)
+    done(fate, detail, attempts)
   }
   const limit = kind === 'events' ? silenceMs : patienceMs
   const watch = setInterval(() => {
@@ -73,7 +75,9 @@ export function exchange(
     response.on('close', () => finish('cut'))
     response.on('end', () => {
       if (!response.complete) return finish('cut')
-      if (status >= 400) return finish('status', String(status))
+      if (status >= 400) {
+        return finish('status', String(status), String(response.headers['x-holdfast-attempts'] ?? 'none'))
+      }
       const text = Buffer.concat(parts).toString('latin1')
       if (text === (kind === 'events' ? eventsTo(id, text) : answerTo(kind, id))) return finish('answered')
       finish('wrong', `${text.length} bytes with status ${status}: ${text.slice(0, 60)}`)

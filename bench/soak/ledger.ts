@@ -18,6 +18,8 @@ export interface Ending {
   /** Milliseconds since the beginning of the load: when it was sent, and when it had ended. */
   readonly at: number
   readonly end: number
+  /** Which attempts the gateway made, where the answer said so. */
+  readonly attempts?: string | undefined
 }
 
 /** Kept in full of the endings that must not be. */

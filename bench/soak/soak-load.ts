@@ -42,8 +42,8 @@ export class SoakLoad {
     const at = this.#loop.elapsed()
     this.#open++
     this.#ledger.begin(request.kind, id, late)
-    exchange(port, id, request, this.#agent, (fate, detail = '') => {
-      this.#ledger.end({ id, kind: request.kind, fate, detail, at, end: this.#loop.elapsed() })
+    exchange(port, id, request, this.#agent, (fate, detail = '', attempts) => {
+      this.#ledger.end({ id, kind: request.kind, fate, detail, at, end: this.#loop.elapsed(), attempts })
       if (--this.#open === 0) this.#allDone?.()
     })
   }

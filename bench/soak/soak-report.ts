@@ -65,9 +65,9 @@ export function avoidableOnes(endings: readonly Ending[]): string[] {
   ]
 }
 
-function told({ id, kind, fate, detail, at, end }: Ending): string {
+function told({ id, kind, fate, detail, at, end, attempts }: Ending): string {
   const took = (end - at).toFixed(0)
-  return `${fate} ${detail}: ${kind} ${id}, sent at ${(at / 1000).toFixed(2)} s, ended ${took} ms later`
+  return `${fate} ${detail}: ${kind} ${id}, sent at ${(at / 1000).toFixed(2)} s, ended ${took} ms later${attempts === undefined ? '' : ` (${attempts})`}`
 }
 
 export function verdictTable(verdicts: readonly Verdict[]): string {

@@ -6,6 +6,7 @@ const [a, b, c, d] = (process.env.SOAK_TARGETS ?? '').split(',').map((port) => `
 export default defineGateway({
   server: { drain: '2s' },
   admin: { port: Number(process.env.SOAK_ADMIN) },
+  debugHeader: { trusted: ['127.0.0.1'] },
   upstreams: {
     targets: {
       targets: [

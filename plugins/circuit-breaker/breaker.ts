@@ -79,6 +79,11 @@ export class Breaker {
     else if (verdict !== 'neither') this.#count(verdict === 'failure')
   }
 
+  /** Nothing else is left to try: an open one becomes half-open no later than then (monotonic milliseconds). */
+  hasten(time: number): void {
+    if (this.#state === 'open' && time < this.dueAt) this.dueAt = time
+  }
+
   /** Somebody else has seen that it works again: an open one becomes half-open before its time. */
   wakeEarly(): void {
     if (this.#state !== 'open') return

@@ -20,6 +20,9 @@ interface Circuit {
   readonly targets: Set<Target>
 }
 
+/** Part of `openFor` after which an open breaker tries again if all others of its upstream are open too. */
+const SOONER = 0.1
+
 const EVENTS = {
   open: { name: 'breaker-opened', level: 'warn' },
   'half-open': { name: 'breaker-half-open', level: 'info' },
@@ -115,11 +118,25 @@ export class BreakerSource implements HealthSource {
     return next
   }
 
+  /** With every target barred there is nobody to be spared by waiting: whoever works again has to be found. */
+  #hastenAll(upstream: string, openFor: number): void {
+    const all: Breaker[] = []
+    for (const [target, { breaker }] of this.#circuits) {
+      if (target.upstream !== upstream || target.draining) continue
+      if (breaker.state !== 'open') return
+      all.push(breaker)
+    }
+    const time = this.#context.now() + openFor * SOONER
+    for (const breaker of all) breaker.hasten(time)
+    this.#wakeAt(time)
+  }
+
   #circuit({ upstream }: Target, options: CircuitBreakerOptions): Circuit {
     const targets = new Set<Target>()
     const breaker = new Breaker(options, this.#context, (of, why) => {
       if (of.state === 'open') {
         this.#open.add(of)
+        if (options.scope === 'target') this.#hastenAll(upstream, options.openFor)
         this.#wakeAt(of.dueAt)
       } else this.#open.delete(of)
       for (const target of targets) this.#registry.changed(target)

@@ -84,6 +84,41 @@ describe('breakers of targets', () => {
     assert.ok(events.every(({ target }) => target?.origin === originOf(0)))
   })
 
+  it('an outage of all that is over for one is over for clients at once, not when its time is up', () => {
+    const { users, clock, once, breakDown, source, wakes } = scene(3)
+    for (const target of [0, 1, 2]) breakDown(target)
+    assert.equal(users.lease(request()), 'empty')
+    assert.equal(wakes.at(-1), clock.now() + 500, 'a tenth of openFor')
+    clock.advance(499)
+    source.wake()
+    assert.equal(users.lease(request()), 'empty')
+    clock.advance(1)
+    source.wake()
+    // All are probed, one request each; those that fail are barred, and tried again as long as none works.
+    const seen = [once(bad()), once(bad())]
+    assert.equal(new Set(seen).size, 2)
+    const last = once(ok())
+    assert.ok(!seen.includes(last))
+    assert.equal(once(ok()), last)
+    assert.equal(source.state(users.targets[last]!), 'closed')
+    const others = users.targets.filter((_, i) => i !== last)
+    clock.advance(1000)
+    source.wake()
+    assert.deepEqual(
+      others.map((target) => source.state(target)),
+      ['open', 'open'],
+      'there is another target again: they get their rest',
+    )
+  })
+
+  it('those of a whole upstream get their rest whatever happens', () => {
+    const { users, clock, source, breakDown } = scene(2, { scope: 'upstream' })
+    breakDown(0)
+    clock.advance(4999)
+    source.wake()
+    assert.equal(source.state(users.targets[0]!), 'open')
+  })
+
   it('half-open, refuse all but the probe: the rest goes elsewhere, or is told that all are busy', () => {
     const { users, breakDown, wake } = scene(2)
     breakDown(0)
@@ -151,7 +186,7 @@ describe('breakers of targets', () => {
   })
 
   it('are woken at the next due time, which is what waking them returns', () => {
-    const { users, clock, breakDown, source, wakes } = scene(2)
+    const { users, clock, breakDown, source, wakes } = scene(3)
     breakDown(0)
     clock.advance(1000)
     breakDown(1)
@@ -160,7 +195,7 @@ describe('breakers of targets', () => {
     assert.equal(source.wake(), 6000)
     assert.deepEqual(
       users.targets.map((target) => source.state(target)),
-      ['half-open', 'open'],
+      ['half-open', 'open', 'closed'],
     )
     clock.advance(1000)
     assert.equal(source.wake(), Number.POSITIVE_INFINITY)
