@@ -111,8 +111,8 @@ export interface HealthSource {
   /** 0..1 of the target's usual traffic (slow start, a doubt). Default 1. Asked when a snapshot is built. */
   share?(target: Target): number
   /**
-   * Whether there is proof that the target works now. A request that cannot be repeated goes to such a target as
-   * long as there is one. Asked when it is placed: has to be cheap, and changes nothing. Default true.
+   * Whether there is proof that the target works now. A request that cannot be repeated, and every further attempt,
+   * goes to such a target as long as there is one. Asked when it is placed: has to be cheap, and changes nothing. Default true.
    */
   trusts?(target: Target): boolean
   /** Asked of the picked target only: where a half-open breaker spends a permit. `false` means pick another. */

@@ -34,9 +34,10 @@ export class Placement {
 
   /** A target for the request, or undefined if none of these tiers has room. */
   place(tiers: readonly Tier[], request: LeaseRequest): TargetState | undefined {
-    // What cannot be undone goes where there is proof of life, as long as there is such a place.
-    const proven =
-      request.repeatable || this.#trusting.length === 0 ? undefined : this.#over(tiers, request, true)
+    // What cannot be undone goes where there is proof of life, as long as there is such a place; and so does what has
+    // failed or waited already. The first attempts of the rest find out about the others.
+    const first = request.repeatable && request.tried.size === 0
+    const proven = first || this.#trusting.length === 0 ? undefined : this.#over(tiers, request, true)
     return proven ?? this.#over(tiers, request, false) ?? this.#again(tiers, request)
   }
 

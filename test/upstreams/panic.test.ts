@@ -245,3 +245,18 @@ describe('signs of life', () => {
     assert.equal(users.lease({ ...hedge, tried: new Set(users.targets) }), 'overloaded')
   })
 })
+
+describe('a further attempt', () => {
+  it('goes where there is proof that it works, as long as that was not tried', () => {
+    const { users, at, distrusted } = upstreamOf([0, 0, 0, 1])
+    distrusted.add(at(1))
+    for (let i = 0; i < 50; i++) {
+      const retry = leased(users.lease(request([at(0)])))
+      assert.equal(retry.target, at(2))
+      retry.release()
+    }
+    assert.equal(leased(users.lease(request([at(0), at(2)]))).target, at(3), 'in reserve, but proven')
+    assert.equal(leased(users.lease(request([at(0), at(2), at(3)]))).target, at(1))
+    assert.notEqual(countPicks(users, 300)[1], 0, 'first attempts find out about it')
+  })
+})
