@@ -8,6 +8,7 @@ import type { GatewayConfig } from './define.ts'
 import { GatewayHttp2Response } from './http2-response.ts'
 import { bothInPlain } from './plain-http2.ts'
 import { limitRequests } from './request-count.ts'
+import { GatewayResponse } from './response.ts'
 import { endHandshakes } from './silent.ts'
 import { limitUploads } from './upload-timeout.ts'
 
@@ -27,6 +28,7 @@ function limitsOf(server: GatewayConfig['server']) {
     connectionsCheckingInterval: 1000,
     // Until routing says otherwise, nobody is given a connection.
     shouldUpgradeCallback: (() => false) as TakesUpgrade,
+    ServerResponse: GatewayResponse,
   }
 }
 
@@ -44,6 +46,7 @@ function create(
     maxHeaderListPairs: 256,
     // MB. As many streams as there may be, each with what is buffered for a slow reader; Node's 10 are too few.
     maxSessionMemory: 32,
+    Http1ServerResponse: GatewayResponse,
     Http2ServerResponse: GatewayHttp2Response,
   }
   if (tls !== undefined) {

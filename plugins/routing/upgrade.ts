@@ -1,7 +1,8 @@
-import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { linger } from '../config/client-error.ts'
+import { GatewayResponse } from '../config/response.ts'
 
 const UPGRADE = Symbol('holdfast.upgrade')
 
@@ -63,7 +64,7 @@ export function serveUpgrades(
   app.server.on('upgrade', (raw: UpgradingMessage, socket: Duplex, head: Buffer) => {
     const protocol = protocolOf(raw)
     raw[UPGRADE] = { socket, head, protocol }
-    const response = new ServerResponse(raw)
+    const response = new GatewayResponse(raw)
     response.shouldKeepAlive = false
     response.assignSocket(raw.socket)
     socket

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
+import type { GatewayResponse } from '../config/response.ts'
 import { MEDIA_TYPE } from './headers.ts'
 
 const asItIs = (payload: unknown): string => payload as string
@@ -9,7 +10,10 @@ export function sendAnswer(reply: FastifyReply, body: Buffer | string | Readable
   if (body === null) reply.send()
   else if (body instanceof Readable) reply.send(body)
   // With a serializer Fastify leaves the content type alone; without, JSON as text is given a charset.
-  else if (MEDIA_TYPE.test(String(reply.getHeader('content-type')))) reply.serializer(asItIs).send(body)
+  else if (MEDIA_TYPE.test(String(reply.getHeader('content-type')))) {
+    if (typeof body === 'string') (reply.raw as GatewayResponse).ascii = body
+    reply.serializer(asItIs).send(body)
+  }
   // Fastify would invent a content type where there is none or none that it can read; for a stream it does not.
   else reply.send(Readable.from([typeof body === 'string' ? Buffer.from(body, 'latin1') : body]))
 }

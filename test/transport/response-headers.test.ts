@@ -73,6 +73,25 @@ test('a 103 long before the answer does not stand in its way', async (t) => {
   assert.equal(body.toString(), 'ok')
 })
 
+test('header values and texts of the gateway’s own beyond ASCII do not change each other', async (t) => {
+  const respond = (body: string) => ({ headers: { 'x-text': 'caf\xe9', 'content-type': 'text/plain' }, body })
+  const { port } = await gatewayTo(t, 'http://127.0.0.1:9', {
+    routes: [
+      { path: '/ascii', respond: respond('cafe') },
+      { path: '/text', respond: respond('caf\xe9 \u2615') },
+    ],
+  })
+  for (const [url, body] of [
+    ['/ascii', 'cafe'],
+    ['/text', 'caf\xe9 \u2615'],
+  ] as const) {
+    const answer = await ask(port, { url })
+    assert.equal(answer.headers['x-text'], 'caf\xe9')
+    assert.equal(answer.body.toString(), body)
+    assert.equal(answer.headers['content-length'], String(Buffer.byteLength(body)))
+  }
+})
+
 test('several values of a header stay several lines, in their order', async () => {
   const { head } = await through(
     'HTTP/1.1 200 OK\nSet-Cookie: a=1\nSet-Cookie: b=2\nLink: <1>\nLink: <2>\nContent-Length: 0',
@@ -84,6 +103,15 @@ test('several values of a header stay several lines, in their order', async () =
 test('header values beyond ASCII reach the client byte for byte', async () => {
   const { head } = await through('HTTP/1.1 200 OK\nX-Text: caf\xe9 \xff\x80\nContent-Length: 0')
   assert.match(head, /^x-text: caf\xe9 \xff\x80$/im)
+})
+
+test('header values beyond ASCII reach the client byte for byte in front of a small text too', async () => {
+  const { head, body } = await through(
+    'HTTP/1.1 200 OK\nX-Text: caf\xe9 \xff\x80\nContent-Type: text/plain\nContent-Length: 2',
+    'ok',
+  )
+  assert.match(head, /^x-text: caf\xe9 \xff\x80$/im)
+  assert.equal(body, 'ok')
 })
 
 for (const [how, gather] of [
