@@ -13,12 +13,14 @@ export interface Pace {
   readonly fall: number
 }
 
-/** A gateway that starts is to be of use soon: the first checks are spread over this many milliseconds at most. */
+/** A gateway that starts is to be of use soon: the first checks are spread over no more milliseconds than this, */
 const LONGEST_SPREAD_MS = 250
+/** unless there are so many that more than this many would begin in a millisecond. */
+const MOST_PER_MS = 1
 
 /** When the first check of target `index` of `count` begins, in milliseconds from the start. */
 export function firstPause(index: number, count: number, interval: number): number {
-  return (Math.min(interval, LONGEST_SPREAD_MS) * index) / count
+  return (Math.min(interval, Math.max(LONGEST_SPREAD_MS, count / MOST_PER_MS)) * index) / count
 }
 
 /**

@@ -86,12 +86,13 @@ export class Placement {
     if (request.tried.size === 0 || request.elsewhere === true) return undefined
     return this.#leastBusy(
       tiers.flatMap(({ candidates }) => candidates),
-      (target) => target.inflight < this.#capacity && this.#admits(target, request),
+      (target) => target.candidate && target.inflight < this.#capacity && this.#admits(target, request),
     )
   }
 
   #free(target: TargetState, { tried }: LeaseRequest, proven: boolean): boolean {
-    if (target.inflight >= this.#capacity || (tried.size > 0 && tried.has(target))) return false
+    if (!target.candidate || target.inflight >= this.#capacity || (tried.size > 0 && tried.has(target)))
+      return false
     return !proven || this.#trusted(target)
   }
 

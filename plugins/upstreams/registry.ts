@@ -92,7 +92,7 @@ export class Registry implements UpstreamRegistry {
   }
 
   changed(target: Target): void {
-    this.#state(target.upstream).invalidate()
+    this.#state(target.upstream).invalidate(target)
   }
 
   useFailover(policy: FailoverPolicy): void {

@@ -1,4 +1,4 @@
-import type { Balancer, Candidates, HealthSource } from './contract.ts'
+import type { Balancer, Candidates, HealthSource, Veto } from './contract.ts'
 import type { FailBack } from './fail-back.ts'
 import type { TargetState } from './target.ts'
 import { carries, inPanic, type TierHealth, tierShares } from './tiers.ts'
@@ -30,6 +30,25 @@ interface Level {
   total: number
   readonly eligible: TargetState[]
   readonly unhealthy: TargetState[]
+}
+
+/** The least share that a source gives it. */
+export function shareOf(target: TargetState, sources: readonly HealthSource[]): number {
+  let least = 1
+  for (const source of sources) least = Math.min(least, source.share?.(target) ?? 1)
+  return least
+}
+
+/** The gravest veto of all sources: not known yet, then barred, then unhealthy. */
+export function vetoOn(target: TargetState, sources: readonly HealthSource[]): Veto | undefined {
+  let gravest: Veto | undefined
+  for (const source of sources) {
+    if (source.allows(target)) continue
+    const veto = source.veto?.(target) ?? 'unhealthy'
+    if (veto === 'unchecked') return veto
+    if (gravest !== 'barred') gravest = veto
+  }
+  return gravest
 }
 
 /** Who may be picked, by tier: health, draining, shares, spill-over and panic folded into one list. */
@@ -76,14 +95,13 @@ function sort(targets: readonly TargetState[], sources: readonly HealthSource[])
     const level = levels[target.tier] as Level
     target.candidate = false
     target.believedDown = false
-    target.share = sources.reduce((least, source) => Math.min(least, source.share?.(target) ?? 1), 1)
-    const vetoes = sources.filter((source) => !source.allows(target))
-    const kinds = vetoes.map((source) => source.veto?.(target) ?? 'unhealthy')
+    target.share = shareOf(target, sources)
+    const veto = vetoOn(target, sources)
     // Who is told to go, or is not known yet, is missed by nobody.
-    if (target.draining || kinds.includes('unchecked')) continue
+    if (target.draining || veto === 'unchecked') continue
     level.total++
-    if (kinds.length === 0) level.eligible.push(target)
-    else if (!kinds.includes('barred')) level.unhealthy.push(target)
+    if (veto === undefined) level.eligible.push(target)
+    else if (veto === 'unhealthy') level.unhealthy.push(target)
   }
   return Array.from(levels, (level) => level ?? { total: 0, eligible: [], unhealthy: [] })
 }

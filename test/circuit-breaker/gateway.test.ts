@@ -19,7 +19,7 @@ async function sick(t: Parameters<typeof startFaulty>[0], breaker: object = {}) 
   })
   const events: UpstreamEvent[] = []
   const gateway = await gatewayTo(t, target.origin, {
-    upstream: { circuitBreaker: { consecutive: 3, openFor: '100ms', successes: 1, ...breaker } },
+    upstream: { circuitBreaker: { consecutive: 3, openFor: '2s', successes: 1, ...breaker } },
     use: async (app) =>
       app.upstreams.onEvent((event) => {
         if (event.by === 'circuit-breaker') events.push(event)

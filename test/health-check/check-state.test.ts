@@ -106,4 +106,6 @@ test('the first checks are spread evenly, over an interval or a quarter of a sec
     [0, 50],
   )
   assert.equal(firstPause(0, 1, 2000), 0)
+  assert.equal(firstPause(9999, 10_000, 60_000), 9999, 'no more than one a millisecond')
+  assert.equal(firstPause(9999, 10_000, 5000), 4999.5, 'and no later than the interval')
 })
