@@ -1,5 +1,6 @@
 /** A timer may be late by a millisecond: the rest (ms) is waited for turn by turn of the event loop. */
 const timersAreLateBy = 1
+const longestWait = 1000
 
 /** Starts what is due at its own times, whatever became of what was started before. */
 export class OpenLoop<A extends { readonly at: number }> {
@@ -36,7 +37,8 @@ export class OpenLoop<A extends { readonly at: number }> {
       this.#send(arrival, this.elapsed() - arrival.at)
     }
     const wait = Math.floor(this.#next.at - this.elapsed() - timersAreLateBy)
-    if (wait >= 1) setTimeout(this.#turn, wait)
+    // Nothing more may come at all, and no timer is that long.
+    if (wait >= 1) setTimeout(this.#turn, Math.min(wait, longestWait))
     else setImmediate(this.#turn)
   }
 }
