@@ -23,6 +23,7 @@ async function app(fastify: FastifyInstance, opts: { readonly gateway?: LoadedGa
     maxDepth: 1,
     options: { gateway: loaded, local },
   })
+  await fastify.serveRoutes()
   const problems = fastify.gatewayProblems()
   if (problems.length > 0) throw new ConfigError(loaded.file, problems)
   await fastify.register(autoload, { dir: join(import.meta.dirname, 'routes'), options: {} })

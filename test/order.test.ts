@@ -136,9 +136,10 @@ describe('a plugin dropped into plugins/', () => {
   const plugin = (more: string) => `
     import fp from 'fastify-plugin'
     export default fp(async (app) => {
+      app.decorateRequest('mark', 'marked')
       app.addHook('onRequest', async (request, reply) => {
         const route = request.routeOptions.config.gateway?.name ?? 'none'
-        reply.header('x-seen', [request.url, request.params.id ?? '-', route].join(' '))
+        reply.header('x-seen', [request.url, request.params.id ?? '-', route, request.mark].join(' '))
       })
     }, { name: 'aaa'${more} })`
 
@@ -160,10 +161,10 @@ describe('a plugin dropped into plugins/', () => {
   }
 
   it('runs after the routing if it depends on it, whatever its name', LIMIT, async (t) => {
-    assert.deepEqual(await seen(t, ", dependencies: ['routing']"), ['/users/7 7 /users/:id', null])
+    assert.deepEqual(await seen(t, ", dependencies: ['routing']"), ['/users/7 7 /users/:id marked', null])
   })
 
   it('may run before it if it does not, and finds the same path and parameters', LIMIT, async (t) => {
-    assert.deepEqual(await seen(t, ''), ['/users/7 7 /users/:id', '/nowhere?x=1 - none'])
+    assert.deepEqual(await seen(t, ''), ['/users/7 7 /users/:id marked', '/nowhere?x=1 - none marked'])
   })
 })

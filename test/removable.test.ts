@@ -16,28 +16,46 @@ const concerns = readdirSync(join(ROOT, 'plugins'), { withFileTypes: true })
   .map(({ name }) => name)
 
 /** What a config says to use a concern, and how it is refused without it. Those left out have no keys of their own. */
-const USES: Readonly<Record<string, { gateway?: string; upstream?: string; refusal: string }>> = {
+const USES: Readonly<
+  Record<string, { gateway?: string; upstream?: string; route?: string; refusal: string }>
+> = {
   'access-log': { gateway: 'logs: { access: false }', refusal: 'logs: unknown key' },
   'adaptive-concurrency': {
     upstream: 'adaptiveConcurrency: {}',
     refusal: 'upstreams.users.adaptiveConcurrency: unknown key',
   },
+  'address-rules': {
+    gateway: "addresses: { deny: ['192.0.2.1'] }",
+    refusal: 'addresses: unknown key',
+  },
   admin: { gateway: 'admin: { port: 9901 }', refusal: 'admin: unknown key' },
+  alerts: {
+    gateway: "alerts: { rules: [{ name: 'panic', panic: true }] }",
+    refusal: 'alerts: unknown key',
+  },
+  auth: { gateway: 'auth: {}', refusal: 'auth: unknown key' },
+  authorization: {
+    route: "authorization: { when: 'true' }",
+    refusal: 'routes[0].authorization: unknown key',
+  },
   'circuit-breaker': {
     upstream: 'circuitBreaker: {}',
     refusal: 'upstreams.users.circuitBreaker: unknown key',
   },
+  cors: { gateway: "cors: { origins: ['*'] }", refusal: 'cors: unknown key' },
   'debug-header': {
     gateway: "debugHeader: { trusted: ['127.0.0.1'] }",
     refusal: 'debugHeader: unknown key',
   },
   failover: { upstream: 'failover: { retries: 1 }', refusal: 'upstreams.users.failover: unknown key' },
   'health-check': { upstream: 'healthCheck: {}', refusal: 'upstreams.users.healthCheck: unknown key' },
+  'identity-headers': { gateway: 'identityHeaders: {}', refusal: 'identityHeaders: unknown key' },
   listeners: { gateway: 'listeners: []', refusal: 'listeners: unknown key' },
   'load-balancing': {
     upstream: "loadBalancing: 'round-robin'",
     refusal: 'upstreams.users.loadBalancing: unknown key',
   },
+  metrics: { gateway: 'metrics: { exemplars: false }', refusal: 'metrics: unknown key' },
   'outlier-detection': {
     upstream: 'outlierDetection: false',
     refusal: 'upstreams.users.outlierDetection: unknown key',
@@ -46,17 +64,21 @@ const USES: Readonly<Record<string, { gateway?: string; upstream?: string; refus
     upstream: 'proofOfLife: false',
     refusal: 'upstreams.users.proofOfLife: unknown key',
   },
+  'rate-limit': { gateway: "rateLimits: { store: 'local' }", refusal: 'rateLimits: unknown key' },
   readiness: { gateway: "endpoints: { live: '/live' }", refusal: 'endpoints: unknown key' },
+  redis: { gateway: "redis: 'redis://127.0.0.1:6379'", refusal: 'redis: unknown key' },
   samples: { gateway: 'samples: [4001]', refusal: 'samples: unknown key' },
+  'security-headers': { gateway: 'securityHeaders: {}', refusal: 'securityHeaders: unknown key' },
   'slow-start': { upstream: "slowStart: '30s'", refusal: 'upstreams.users.slowStart: unknown key' },
+  tracing: { gateway: 'tracing: {}', refusal: 'tracing: unknown key' },
 }
 
-function configFor(origin: string, { gateway = '', upstream = '' } = {}): string {
+function configFor(origin: string, { gateway = '', upstream = '', route = '' } = {}): string {
   return `export default {
     server: { drain: 0 },
     ${gateway === '' ? '' : `${gateway},`}
     upstreams: { users: { targets: [{ origin: '${origin}' }]${upstream === '' ? '' : `, ${upstream}`} } },
-    routes: [{ path: '/*', upstream: 'users' }],
+    routes: [{ path: '/*', upstream: 'users'${route === '' ? '' : `, ${route}`} }],
   }`
 }
 

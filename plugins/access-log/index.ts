@@ -1,66 +1,89 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { RequestEnd } from '../config/request-end.ts'
-import { redactedUrl } from './redact.ts'
+import { choose } from './choose.ts'
+import { boundBuffer, destinationOf } from './destination.ts'
+import { type LogOptions, lineOf } from './line.ts'
+import { coloured, plain, prettyLine } from './pretty.ts'
 
-function round(milliseconds: number): number {
-  return Math.round(milliseconds * 100) / 100
+function clock(now: Date): string {
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const ms = String(now.getMilliseconds()).padStart(3, '0')
+  return `${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}.${ms}`
 }
 
-/** What the line says of the attempts: each target that was tried, and how it ended. */
-function attemptsOf(request: FastifyRequest) {
-  return request.exchange?.attempts.map(({ target, kind, outcome, decision }) => ({
-    target: target.origin,
-    kind,
-    outcome: outcome === undefined ? 'open' : outcome.kind === 'failed' ? outcome.reason : outcome.kind,
-    ...(outcome?.kind === 'answered' ? { status: outcome.status } : {}),
-    decision,
-  }))
-}
+type Line = ReturnType<typeof lineOf>
 
-function routeOf({ routeOptions }: FastifyRequest): string | undefined {
-  const { gateway } = routeOptions.config
-  // What our router refused has no route of its own.
-  return gateway?.name ?? (routeOptions.url?.startsWith('/~holdfast/') ? undefined : routeOptions.url)
-}
-
-function write(request: FastifyRequest, end: RequestEnd): void {
-  const { exchange } = request
-  const attempts = attemptsOf(request)
-  // Undefined where the plugin that keeps it has been taken out.
-  const failure = (request.failure ?? null) as (Error & { code?: string }) | null
-  const cause = failure?.cause as Error | undefined
-  const line = {
-    method: request.method,
-    host: request.host,
-    url: redactedUrl(request.originalUrl),
-    status: end.status === 0 ? undefined : end.status,
-    client: request.ip,
-    route: routeOf(request),
-    upstream: exchange?.plan.upstream,
-    target: attempts?.at(-1)?.target,
-    attempts: attempts?.length,
-    ...(attempts !== undefined && attempts.length > 1 ? { tried: attempts } : {}),
-    bytes: end.bytesSent,
-    totalMs: round(end.totalMs),
-    ...(exchange === null
-      ? {}
-      : { upstreamMs: round(exchange.upstreamMs), gatewayMs: round(end.totalMs - exchange.upstreamMs) }),
-    ...(end.aborted ? { aborted: true } : {}),
-    ...(failure === null ? {} : { error: failure.code ?? failure.name, cause: cause?.message }),
+/** How a line is written; `undefined` is as JSON, by the request's own logger. */
+function prettyWriter(
+  app: FastifyInstance,
+  format: LogOptions['format'],
+): ((request: FastifyRequest, line: Line) => void) | undefined {
+  const { isTTY } = process.stdout
+  if (format === 'json' || (format === 'auto' && !isTTY)) return undefined
+  const destination = destinationOf(app.log)
+  if (destination === undefined) return undefined
+  // https://no-color.org
+  const paint = isTTY && !process.env['NO_COLOR'] ? coloured : plain
+  return (request, line) => {
+    destination.write(`${prettyLine(line, clock(new Date()), request.id, paint)}\n`)
   }
-  request.log.info(line, 'request')
+}
+
+function logRequests(app: FastifyInstance, options: LogOptions): void {
+  const lowerCase = { ...options, headers: options.headers.map((name) => name.toLowerCase()) }
+  const pretty = prettyWriter(app, options.format)
+  app.onRequestEnd((request: FastifyRequest, _reply, end: RequestEnd) => {
+    const { write, slow, sample } = choose(end, options, () => Math.random())
+    if (!write) return
+    const level = slow ? 'warn' : 'info'
+    const log = request.log as FastifyRequest['log'] & { isLevelEnabled?(level: string): boolean }
+    // A quiet route costs no line that nobody sees.
+    if (log.isLevelEnabled?.(level) === false) return
+    const line = lineOf(request, end, lowerCase, slow, sample)
+    if (pretty === undefined) log[level](line, 'request')
+    else pretty(request, line)
+  })
+}
+
+/** A log that nobody reads must cost neither requests nor all the memory there is. */
+function boundLog(app: FastifyInstance, bytes: number): void {
+  let lost = 0
+  let untold = 0
+  const bounded = boundBuffer(
+    destinationOf(app.log),
+    bytes,
+    () => {
+      lost++
+      untold++
+    },
+    () => {
+      if (untold === 0) return
+      const lines = untold
+      untold = 0
+      app.log.warn({ lines }, 'log lines were lost: the output did not take them in time')
+    },
+  )
+  if (!bounded) return
+  app.upstreams.measure({
+    name: 'log_lines_lost_total',
+    help: 'Log lines that were lost because the output did not take them in time.',
+    type: 'counter',
+    labels: [],
+    collect: (add) => add(lost),
+  })
 }
 
 export default fp(
   async (app) => {
-    const { access, requestId } = app.gateway.logs
-    if (access) app.onRequestEnd((request, _reply, end) => write(request, end))
-    if (!requestId) return
+    const { logs } = app.gateway
+    boundLog(app, logs.buffer)
+    if (logs.access) logRequests(app, logs)
+    if (!logs.requestId) return
     app.addHook('onRequest', (request, reply, done) => {
       reply.header('x-request-id', request.id)
       done()
     })
   },
-  { name: 'access-log', dependencies: ['config'] },
+  { name: 'access-log', dependencies: ['config', 'upstreams'] },
 )

@@ -1,5 +1,5 @@
 import type { PolicyContext } from '../upstreams/contract.ts'
-import { LatencyHistogram } from './latency-histogram.ts'
+import { LatencyHistogram, LatencyScale } from '../upstreams/latency-histogram.ts'
 
 export interface GradientOptions {
   /** Which quantile of the latencies stands for a window, 0..1. */
@@ -21,6 +21,8 @@ export interface GradientOptions {
   readonly initial: number
 }
 
+/** Right to within 1 %: the limit follows small differences. */
+const SCALE = new LatencyScale(0.01)
 /** Envoy adds up to 15 % to the interval, so that not all measure at once. */
 const JITTER = 0.15
 /** After this many windows at the lowest limit minRTT itself is doubted. */
@@ -43,7 +45,7 @@ const WINDOWS_AT_MIN = 5
 export class GradientLimit {
   readonly #options: GradientOptions
   readonly #context: PolicyContext
-  readonly #samples = new LatencyHistogram()
+  readonly #samples = new LatencyHistogram(SCALE)
   /** The limit outside of measurements. */
   #limit: number
   #minRtt = 0

@@ -1,4 +1,5 @@
 import fp from 'fastify-plugin'
+import { limitCollectors } from './collectors.ts'
 import { LimitSource } from './source.ts'
 
 export default fp(
@@ -15,6 +16,7 @@ export default fp(
       else if (kind === 'removed') source.forget(target)
     })
     app.upstreams.addHealthSource(source)
+    for (const collector of limitCollectors(source)) app.upstreams.measure(collector)
   },
   { name: 'adaptive-concurrency', dependencies: ['config', 'upstreams'] },
 )

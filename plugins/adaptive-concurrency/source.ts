@@ -39,6 +39,11 @@ export class LimitSource implements HealthSource {
     if (sample !== undefined) limit.record(sample, startedAt)
   }
 
+  /** What is learnt of each target that is followed. */
+  get limits(): ReadonlyMap<Target, Pick<GradientLimit, 'limit' | 'minRtt'>> {
+    return this.#limits
+  }
+
   /** Undefined where there is none. */
   limit(target: Target): number | undefined {
     return this.#limits.get(target)?.limit

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Identity } from '../upstreams/identity.ts'
 
 /**
@@ -34,7 +34,45 @@ export interface Authenticator {
    * cannot be told now (what it asks is down): the request is refused with 503, not let through.
    */
   authenticate(request: FastifyRequest): Verdict | Promise<Verdict>
+  /**
+   * Called for every request of a route that accepts the kind, before any kind is asked: a secret that is no business
+   * of the upstream or the log is taken off here, whichever kind will know the caller.
+   */
+  prepare?(request: FastifyRequest): void
+  /** Called when the server is ready: timers and connections begin here, and not before. What it throws fails the start. */
+  start?(): void | Promise<void>
+  /** Called when the server closes. */
+  stop?(): void | Promise<void>
 }
 
-/** The kinds there are. A plugin that defines one adds its name by declaration merging. */
+/** What the config knows of a caller that has a name in it. */
+export interface ConsumerFacts {
+  readonly name: string
+  readonly plan?: string | undefined
+  readonly scopes?: readonly string[] | undefined
+  readonly roles?: readonly string[] | undefined
+}
+
+/** What an authenticator is made with besides its options. */
+export interface AuthenticatorContext {
+  /** For its log, and for what other concerns have decorated on it. Not to be decorated or hooked any more. */
+  readonly app: FastifyInstance
+  /** Milliseconds since 1970, for what is told in dates. It may jump. */
+  date(): number
+  /** Monotonic milliseconds, for intervals. */
+  now(): number
+  random(): number
+  /** The protection space that challenges name (RFC 9110, 11.5). */
+  readonly realm: string
+  /** The consumer of the config with this name. */
+  consumer(name: string): ConsumerFacts | undefined
+}
+
+/** Makes the authenticator of a kind from its options. Throws, naming the remedy, if they do not go together. */
+export type CreateAuthenticator<O = unknown> = (options: O, context: AuthenticatorContext) => Authenticator
+
+/**
+ * The kinds there are, each with its options: what stands in the config under `auth` and the kind's name. A plugin
+ * that defines one adds it by declaration merging.
+ */
 export interface AuthenticatorKinds {}

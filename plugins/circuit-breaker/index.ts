@@ -1,4 +1,5 @@
 import fp from 'fastify-plugin'
+import { breakerCollectors } from './collectors.ts'
 import { BreakerSource } from './source.ts'
 
 /** Breakers whose time comes within this many milliseconds of each other are woken together. */
@@ -39,6 +40,11 @@ export default fp(
     })
     app.upstreams.onEvent((event) => source.heard(event))
     app.upstreams.addHealthSource(source)
+    const collectors = breakerCollectors(
+      () => source.targets,
+      (target) => source.state(target),
+    )
+    for (const collector of collectors) app.upstreams.measure(collector)
     app.addHook('onClose', async () => {
       over = true
       clearTimeout(timer)

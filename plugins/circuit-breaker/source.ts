@@ -77,6 +77,11 @@ export class BreakerSource implements HealthSource {
     this.#circuits.get(target)?.breaker.settle(outcome, startedAt)
   }
 
+  /** Those that have a breaker. */
+  get targets(): Iterable<Target> {
+    return this.#circuits.keys()
+  }
+
   state(target: Target): BreakerState {
     return this.#circuits.get(target)?.breaker.state ?? 'closed'
   }

@@ -1,4 +1,9 @@
-import { BlockList, isIPv6 } from 'node:net'
+import { BlockList, isIP, isIPv6 } from 'node:net'
+
+/** Whether it is an address of version 4 or 6 at all. */
+export function isAddress(text: string): boolean {
+  return isIP(text) !== 0
+}
 
 /**
  * Addresses and ranges as the config has them.

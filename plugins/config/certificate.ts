@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import type { Problem } from './errors.ts'
@@ -8,6 +8,8 @@ export interface ListenerTls {
   readonly cert: string
   readonly key: string
   readonly clientCa?: string
+  /** Whether clients without a certificate of `clientCa` are let in all the same. Default `'require'`: they are not. */
+  readonly clientAuth?: 'require' | 'request'
 }
 
 const DAY_MS = 86_400_000
@@ -23,9 +25,11 @@ export function listenerTlsOptions(tls: ListenerTls) {
     cert: pem(tls.cert),
     key: pem(tls.key),
     minVersion: 'TLSv1.2' as const,
+    // Whom a connection belongs to does not change under way. TLS 1.3 has no renegotiation any more.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(tls.clientCa === undefined
       ? {}
-      : { ca: pem(tls.clientCa), requestCert: true, rejectUnauthorized: true }),
+      : { ca: pem(tls.clientCa), requestCert: true, rejectUnauthorized: tls.clientAuth !== 'request' }),
   }
 }
 
@@ -68,6 +72,10 @@ export function tlsProblems(tls: ListenerTls, path: string): Problem[] {
   look('cert', 'certificate', (text) => new X509Certificate(text))
   look('key', 'private key', (text) => createPrivateKey(text))
   look('clientCa', 'certificate', (text) => new X509Certificate(text))
+  if (tls.clientAuth === 'request' && tls.clientCa === undefined) {
+    const message = 'asks for certificates of nobody; give a `clientCa`, or take this out'
+    problems.push({ path: `${path}.clientAuth`, message })
+  }
   if (problems.length > 0) return problems
   if (!new X509Certificate(pem(tls.cert)).checkPrivateKey(createPrivateKey(pem(tls.key)))) {
     const message =

@@ -34,7 +34,10 @@ export type UpstreamInput<Names extends string = string> = Naming<
   Names
 >
 export type RouteInput<Names extends string = string> = Naming<InputObject<RouteSchema>, Names>
-export type GatewayInput<Names extends string = string> = Naming<InputObject<GatewaySchema>, Names> & {
+export type GatewayInput<Names extends string = string> = Naming<
+  InputObject<GatewaySchema>,
+  NoInfer<Names>
+> & {
   /** The services behind the gateway, by name. */
   readonly upstreams: { readonly [N in Names]: UpstreamInput<NoInfer<Names>> }
   /** What comes in, where it goes, what it demands. */

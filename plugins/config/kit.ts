@@ -119,6 +119,14 @@ export function nonEmptyList<I, R>(
   return schema(Type.Unsafe({ type: 'array', items: item['~json'], minItems: 1, ...options }))
 }
 
+/** A list whose single entry may be written without the brackets. */
+export function oneOrMore<I, R>(
+  item: Schema<I, R>,
+  options: Texts & { noun?: string } = {},
+): Schema<I | readonly [I, ...I[]], readonly [R, ...R[]]> {
+  return schema(Type.Unsafe({ allOf: [{ listed: true }, nonEmptyList(item, options)['~json']] }))
+}
+
 export function record<I, R>(
   value: Schema<I, R>,
   options: Texts & { names?: string } = {},
@@ -161,7 +169,7 @@ export function object<const P extends Properties>(
   )
 }
 
-/** An object that may be written as the bare value of one of its properties: `'random'` for `{ policy: 'random' }`. */
+/** An object that may be written as the bare value, or list, of one of its properties: `'random'` for `{ policy: 'random' }`. */
 export function shorthand<I, R, K extends keyof I & string>(
   property: K,
   full: Schema<I, R>,

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** How a request ended, whichever way it did. */
@@ -15,29 +16,43 @@ export interface RequestEnd {
   readonly bytesReceived: number | undefined
 }
 
+export type RequestStartListener = (request: FastifyRequest, reply: FastifyReply) => void
 export type RequestEndListener = (request: FastifyRequest, reply: FastifyReply, end: RequestEnd) => void
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Hears of every request once, when it is over: for logs, metrics and traces. Before the server is ready. */
     onRequestEnd(listener: RequestEndListener): void
+    /**
+     * Hears of every request first, those that are refused later included: before any hook, whichever plugin adds it.
+     * Before the server is ready.
+     */
+    onRequestStart(listener: RequestStartListener): void
   }
 }
 
-function endOf(
-  reply: FastifyReply,
-  startedAt: number,
-  sentBefore: number,
-  receivedBefore: number,
-): RequestEnd {
+/** How much of what a connection has received has been told of. */
+const TOLD = Symbol('holdfast.told')
+
+/** With HTTP/2 a response says that it was finished, however its stream was closed: the stream knows better. */
+function isAborted(raw: FastifyReply['raw']): boolean {
+  const { stream } = raw as { stream?: { readonly aborted: boolean } }
+  return stream === undefined ? !raw.writableFinished && !raw.writableEnded : stream.aborted
+}
+
+function endOf(reply: FastifyReply, startedAt: number, sentBefore: number): RequestEnd {
   const { raw } = reply
-  const { socket, httpVersionMajor } = reply.request.raw
+  const { httpVersionMajor } = reply.request.raw
+  const socket = reply.request.raw.socket as (Socket & { [TOLD]?: number }) | null | undefined
   const counted = httpVersionMajor === 1 && socket !== null && socket !== undefined
+  // A request's headers have been read before anybody hears of it.
+  const receivedBefore = counted ? (socket[TOLD] ?? 0) : 0
+  if (counted) socket[TOLD] = socket.bytesRead
   return {
     startedAt,
     totalMs: performance.now() - startedAt,
     status: raw.headersSent ? raw.statusCode : 0,
-    aborted: !raw.writableFinished && !raw.writableEnded,
+    aborted: isAborted(raw),
     bytesSent: counted ? socket.bytesWritten - sentBefore : undefined,
     bytesReceived: counted ? socket.bytesRead - receivedBefore : undefined,
   }
@@ -49,17 +64,25 @@ export function tellOfRequestEnds(app: FastifyInstance): void {
   app.decorate('onRequestEnd', (listener: RequestEndListener) => {
     listeners.push(listener)
   })
+  const starts: RequestStartListener[] = []
+  app.decorate('onRequestStart', (listener: RequestStartListener) => {
+    starts.push(listener)
+  })
   app.addHook('onRequest', (request, reply, done) => {
+    for (const start of starts) start(request, reply)
     if (listeners.length > 0) {
       const startedAt = performance.now()
       const { socket, httpVersionMajor } = request.raw
-      const counted = httpVersionMajor === 1
-      const sentBefore = counted ? socket.bytesWritten : 0
-      const receivedBefore = counted ? socket.bytesRead : 0
+      const sentBefore = httpVersionMajor === 1 ? socket.bytesWritten : 0
       // The only event that comes whichever way it ends: Fastify's onResponse stays away when the client leaves.
       reply.raw.once('close', () => {
-        const end = endOf(reply, startedAt, sentBefore, receivedBefore)
-        for (const listener of listeners) listener(request, reply, end)
+        const end = endOf(reply, startedAt, sentBefore)
+        const tell = (): void => {
+          for (const listener of listeners) listener(request, reply, end)
+        }
+        // Its attempts hear by the same event that the client has left: first they end, then it is told.
+        if (end.aborted) process.nextTick(tell)
+        else tell()
       })
     }
     done()

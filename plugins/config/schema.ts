@@ -9,6 +9,7 @@ import {
   integer,
   list,
   object,
+  oneOf,
   optional,
   section,
   size,
@@ -22,8 +23,13 @@ const certificate = text({ minLength: 1, description: 'PEM text, or the path of 
 export const listenerTls = object({
   cert: certificate,
   key: certificate,
-  /** Only clients with a certificate of this authority are let in. */
+  /** Clients are asked for a certificate of this authority, or of one of several. */
   clientCa: optional(certificate),
+  /**
+   * `'require'`: nobody is let in without one. `'request'`: whoever has none, or a bad one, is let in without it, and
+   * may prove himself to routes in another way. Default `'require'`.
+   */
+  clientAuth: withDefault(oneOf(['require', 'request']), 'require'),
 })
 
 function refuseAddress(value: unknown): string | undefined {

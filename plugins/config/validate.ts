@@ -58,8 +58,25 @@ const shorthandKeyword: FuncKeywordDefinition = {
     _schema?: unknown,
     at?: { parentData: object; parentDataProperty: string | number },
   ) => {
-    if (at !== undefined && (typeof value !== 'object' || value === null)) {
+    if (at !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) {
       ;(at.parentData as Record<string | number, unknown>)[at.parentDataProperty] = { [property]: value }
+    }
+    return true
+  },
+}
+
+const listedKeyword: FuncKeywordDefinition = {
+  keyword: 'listed',
+  modifying: true,
+  errors: false,
+  validate: (
+    _on: true,
+    value: unknown,
+    _schema?: unknown,
+    at?: { parentData: object; parentDataProperty: string | number },
+  ) => {
+    if (at !== undefined && !Array.isArray(value)) {
+      ;(at.parentData as Record<string | number, unknown>)[at.parentDataProperty] = [value]
     }
     return true
   },
@@ -124,6 +141,7 @@ export function validate(json: TSchema, input: unknown): { value: unknown; probl
   ajv.addKeyword(unitKeyword('duration', parseDuration, 'a duration like "250ms", "2s" or milliseconds'))
   ajv.addKeyword(unitKeyword('size', parseSize, 'a size like "64KiB", "10MiB" or bytes'))
   ajv.addKeyword(shorthandKeyword)
+  ajv.addKeyword(listedKeyword)
   ajv.addKeyword(upstreamNameKeyword)
   ajv.addKeyword(customKeyword)
   const check = ajv.compile(json)

@@ -1,5 +1,5 @@
 import type { Outcome } from '../upstreams/contract.ts'
-import type { AttemptRecord, Exchange } from '../upstreams/exchange.ts'
+import type { AttemptRecord } from '../upstreams/exchange.ts'
 
 function outcomeText(outcome: Outcome | undefined, decision: AttemptRecord['decision']): string {
   // The head of a long answer goes out before its end is known.
@@ -12,7 +12,13 @@ function outcomeText(outcome: Outcome | undefined, decision: AttemptRecord['deci
  * The attempts of an exchange in the order in which they began, as a header's value: target, kind, outcome and what
  * was done about it, and last how many there were and how long they were waited for.
  */
-export function attemptsText({ attempts, upstreamMs }: Pick<Exchange, 'attempts' | 'upstreamMs'>): string {
+export function attemptsText({
+  attempts,
+  upstreamMs,
+}: {
+  readonly attempts: readonly Pick<AttemptRecord, 'target' | 'kind' | 'outcome' | 'decision'>[]
+  readonly upstreamMs: number
+}): string {
   const entries = attempts.map(({ target, kind, outcome, decision }) =>
     [target.origin, kind, outcomeText(outcome, decision), decision ?? 'open'].join('; '),
   )

@@ -1,9 +1,10 @@
 import fp from 'fastify-plugin'
 import type { GatewayConfig } from '../config/define.ts'
 import { parseDuration } from '../config/units.ts'
+import { budgetCollectors } from './collectors.ts'
 import { type HedgeOptions, Hedging, quantileOf } from './hedging.ts'
 import { RetryAfter } from './retry-after.ts'
-import { RecentCount, type RetryBudget, retryBudget } from './retry-budget.ts'
+import { type OpenBudget, RecentCount, retryBudget } from './retry-budget.ts'
 import { failoverPolicy } from './retry-policy.ts'
 
 /** How often targets that were spared are looked at. */
@@ -15,8 +16,8 @@ interface Kept {
   readonly options: Options
   readonly hedge: HedgeOptions
   readonly requests: RecentCount
-  readonly retries: RetryBudget
-  readonly hedges: RetryBudget
+  readonly retries: OpenBudget
+  readonly hedges: OpenBudget
 }
 
 export default fp(
@@ -49,6 +50,7 @@ export default fp(
       context,
     )
     app.upstreams.useFailover(policy)
+    for (const collector of budgetCollectors(kept)) app.upstreams.measure(collector)
 
     const retryAfter = new RetryAfter(
       context,

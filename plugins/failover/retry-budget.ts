@@ -15,6 +15,14 @@ export interface RetryBudget {
   withdraw(): boolean
 }
 
+/** One whose state is shown. */
+export interface OpenBudget extends RetryBudget {
+  /** Retries that could be taken now; whole ones only. */
+  left(): number
+  /** How often there was none left. */
+  readonly refusals: number
+}
+
 /** What happened in the last ten seconds, second by second. */
 export class RecentCount {
   readonly #now: () => number
@@ -60,15 +68,25 @@ export function retryBudget(
   { ratio, minPerSecond }: RetryBudgetOptions,
   now: () => number,
   requests = new RecentCount(now),
-): RetryBudget {
+): OpenBudget {
   const retries = new RecentCount(now)
+  let refusals = 0
+  const allowed = (): number => ratio * requests.sum() + minPerSecond * WINDOW_SECONDS
   return {
+    get refusals() {
+      return refusals
+    },
+    left() {
+      return Math.max(0, Math.floor(allowed() - retries.sum()))
+    },
     deposit() {
       requests.add()
     },
     withdraw() {
-      const allowed = ratio * requests.sum() + minPerSecond * WINDOW_SECONDS
-      if (retries.sum() + 1 > allowed) return false
+      if (retries.sum() + 1 > allowed()) {
+        refusals++
+        return false
+      }
       retries.add()
       return true
     },

@@ -7,6 +7,7 @@ import {
   type Thresholds,
   UNCHECKED,
 } from './check-state.ts'
+import type { CheckCounts } from './collectors.ts'
 import { firstPause, type Pace, pauseAfter } from './schedule.ts'
 
 export type Plan = Thresholds & Pace
@@ -26,6 +27,10 @@ interface Watched {
   readonly target: Target
   readonly plan: Plan
   state: CheckState
+  passed: number
+  failed: number
+  /** Milliseconds that the last one took. */
+  tookMs: number | undefined
   /** Ends what is under way: a check, or the wait for one. */
   halt: () => void
 }
@@ -40,6 +45,11 @@ export class Checker {
     this.#around = around
   }
 
+  /** What was found of each target that is checked. */
+  get watched(): ReadonlyMap<Target, CheckCounts> {
+    return this.#watched
+  }
+
   /** Undefined for a target that is not checked. */
   status(target: Target): CheckState['status'] | undefined {
     return this.#watched.get(target)?.state.status
@@ -48,7 +58,15 @@ export class Checker {
   /** Checked from now on, if the checker runs; else from its start. */
   watch(target: Target, plan: Plan): void {
     if (this.#watched.has(target)) return
-    const one: Watched = { target, plan, state: UNCHECKED, halt: () => {} }
+    const one: Watched = {
+      target,
+      plan,
+      state: UNCHECKED,
+      passed: 0,
+      failed: 0,
+      tookMs: undefined,
+      halt: () => {},
+    }
     this.#watched.set(target, one)
     if (this.#running) this.#wait(one, 0)
   }
@@ -85,6 +103,9 @@ export class Checker {
     const result = await this.#around.check(one.target, controller.signal)
     // Removed or stopped meanwhile: nobody wants to know any more.
     if (controller.signal.aborted) return
+    one.tookMs = context.now() - began
+    if (result.ok) one.passed++
+    else one.failed++
     const before = one.state.status
     one.state = afterCheck(one.state, result.ok, one.plan)
     const pause = pauseAfter(one.state, one.plan, context.random) - (context.now() - began)

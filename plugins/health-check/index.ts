@@ -6,6 +6,7 @@ import { checkHttp } from './checks/http.ts'
 import { type Limits, reasonFor } from './checks/run.ts'
 import { type Address, atPort } from './checks/socket.ts'
 import { checkTcp } from './checks/tcp.ts'
+import { checkCollectors } from './collectors.ts'
 import { type Settings, settingsOf } from './settings.ts'
 
 function checkOnce(
@@ -70,6 +71,8 @@ export default fp(
       allows: (target) => (checker.status(target) ?? 'healthy') === 'healthy',
       veto: (target) => (checker.status(target) === 'unchecked' ? 'unchecked' : 'unhealthy'),
     })
+
+    for (const collector of checkCollectors(checker.watched)) app.upstreams.measure(collector)
 
     app.addHook('onListen', async () => checker.start())
     // Not earlier: during the drain requests are still taken, and have to be kept from targets that fail.

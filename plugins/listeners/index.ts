@@ -6,6 +6,7 @@ import { daysLeft, type ListenerTls } from '../config/certificate.ts'
 import { STOPPING } from '../config/close.ts'
 import { createServer, type Handler } from '../config/listener.ts'
 import { MAIN_PORT } from '../config/ports.ts'
+import { Connections } from './connections.ts'
 import { redirectToHttps } from './redirect.ts'
 
 /** From this many days before its end on, a certificate is spoken of in the log. */
@@ -53,6 +54,9 @@ export default fp(
     }
 
     const { server } = app
+    const connections = new Connections()
+    connections.watch('main', server)
+    for (const collector of connections.collectors) app.upstreams.measure(collector)
     opensWith(server, async () => {
       warnOfCertificates(app)
       return () => {}
@@ -60,6 +64,7 @@ export default fp(
     for (const [index, entry] of app.gateway.listeners.entries()) {
       opensWith(server, async () => {
         const listener = create(app, entry)
+        connections.watch(`listeners[${index}]`, listener)
         await bind(listener, entry, `listeners[${index}].port`)
         open.add(listener)
         const { port, host, http2, tls } = entry
@@ -90,5 +95,5 @@ export default fp(
       await closed
     })
   },
-  { name: 'listeners', dependencies: ['config'] },
+  { name: 'listeners', dependencies: ['config', 'upstreams'] },
 )

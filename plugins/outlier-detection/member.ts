@@ -1,10 +1,13 @@
 import type { Outcome, Target } from '../upstreams/contract.ts'
+import { LatencyHistogram, LatencyScale } from '../upstreams/latency-histogram.ts'
 import { Doubt } from './doubt.ts'
 import type { Ejection } from './ejection.ts'
-import { LatencyHistogram } from './histogram.ts'
 import type { OutlierDetection } from './schema.ts'
 import type { Latencies, Tally } from './statistics.ts'
 import { latencyOf, type Verdict } from './verdict.ts'
+
+/** Right to within 4.5 %: there is one histogram for each target. */
+const SCALE = new LatencyScale(0.045)
 
 /** The targets of one tier, compared with each other. */
 export interface Tier {
@@ -43,7 +46,7 @@ export class Member implements Tally, Latencies {
   /** In the present interval. */
   successes = 0
   failures = 0
-  readonly latencies = new LatencyHistogram()
+  readonly latencies = new LatencyHistogram(SCALE)
   /** Something was found wrong in the present interval. */
   troubled = false
   ejection: Ejection | undefined
@@ -70,7 +73,7 @@ export class Member implements Tally, Latencies {
     if (outcome.kind === 'answered') this.overtakenInRow = 0
     if (verdict === 'nothing') return
     const ms = latencyOf(outcome, verdict)
-    if (ms !== undefined) this.latencies.record(ms)
+    if (ms !== undefined) this.latencies.add(ms)
     if (verdict === 'success') {
       this.successes++
       this.failuresInRow = 0
@@ -86,7 +89,7 @@ export class Member implements Tally, Latencies {
   reset(): void {
     this.successes = 0
     this.failures = 0
-    this.latencies.reset()
+    this.latencies.clear()
     this.troubled = false
   }
 

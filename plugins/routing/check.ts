@@ -1,9 +1,9 @@
 import type { RouteConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
 import { written } from '../config/messages.ts'
+import { type CheckedRegex, regexProblems } from '../config/regex-safety.ts'
 import { compileRoute, routeMatch } from './compile.ts'
 import { findShadowed } from './overlap.ts'
-import { type CheckedRegex, regexProblems } from './regex-safety.ts'
 import { createRouter } from './router.ts'
 
 const ENDS = ['upstream', 'split', 'redirect', 'respond'] as const

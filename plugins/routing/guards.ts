@@ -29,6 +29,8 @@ export interface GuardSpec {
    * never.
    */
   answersPreflight?(route: CompiledRoute): boolean
+  /** Asked once: runs before a request is refused that no route takes. Default: nothing. */
+  forUnrouted?(): Guard | undefined
 }
 
 /** The guards of each route, in the order of their stages, and within one in the order in which they were added. */

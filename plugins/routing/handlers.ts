@@ -6,27 +6,12 @@ import type { Headers } from './edits.ts'
 import { type Match, type Matched, TYPE } from './find.ts'
 import { MATCH } from './local.ts'
 import type { Params } from './route-match.ts'
+import type { Splits } from './split.ts'
 import { upgradeOf } from './upgrade.ts'
 
-/** Chooses among upstreams by their shares. */
-function chooser({ config }: CompiledRoute, random: () => number): () => string {
-  const { upstream, split } = config
-  if (split === undefined) return () => upstream as string
-  const entries = Object.entries(split).filter(([, share]) => share > 0)
-  const total = entries.reduce((sum, [, share]) => sum + share, 0)
-  return () => {
-    let dice = random() * total
-    for (const [name, share] of entries) {
-      dice -= share
-      if (dice < 0) return name
-    }
-    return (entries.at(-1) as [string, number])[0]
-  }
-}
-
-function forward(app: FastifyInstance, route: CompiledRoute, random: () => number) {
+function forward(app: FastifyInstance, route: CompiledRoute, random: () => number, splits: Splits) {
   const { config } = route
-  const choose = chooser(route, random)
+  const split = splits.add(route.name, config, random)
   const hooks = {
     getUpstream: (request: FastifyRequest) => request.exchange?.begin() as string,
     rewriteRequestHeaders: (request: FastifyRequest, headers: Headers) =>
@@ -59,7 +44,7 @@ function forward(app: FastifyInstance, route: CompiledRoute, random: () => numbe
       return
     }
     const { mirror } = config
-    const upstream = choose()
+    const upstream = split.choose()
     const plan: ExchangePlan = {
       route: route.name,
       upstream,
@@ -119,8 +104,8 @@ function edited(route: CompiledRoute, reply: FastifyReply): FastifyReply {
 }
 
 /** @param random uniform in [0, 1): for splits and mirrors */
-export function handlerOf(app: FastifyInstance, route: CompiledRoute, random: () => number) {
+export function handlerOf(app: FastifyInstance, route: CompiledRoute, random: () => number, splits: Splits) {
   if (route.redirect !== undefined) return redirect(route, route.redirect)
   if (route.config.respond !== undefined) return respond(route)
-  return forward(app, route, random)
+  return forward(app, route, random, splits)
 }

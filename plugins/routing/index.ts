@@ -5,9 +5,11 @@ import { GatewayError } from '../upstreams/errors.ts'
 import type { Identity } from '../upstreams/identity.ts'
 import { type CompiledRoute, compileRoute } from './compile.ts'
 import { findRoute, hideStrangeType, type Matched, NO_MATCH, notAllowed } from './find.ts'
-import { type GuardSpec, guardsByRoute, runGuards } from './guards.ts'
+import { type Guard, type GuardSpec, guardsByRoute, runGuards } from './guards.ts'
 import { handlerOf } from './handlers.ts'
 import { INTERNAL, type LocalRoutes, MATCH } from './local.ts'
+import { Splits } from './split.ts'
+import { takeQuery } from './take-query.ts'
 import { serveUpgrades } from './upgrade.ts'
 
 declare module 'fastify' {
@@ -16,12 +18,24 @@ declare module 'fastify' {
     routeUrl(raw: IncomingMessage): string
     /** Puts something before the requests of routes: who may come in, and how often. Throws once the server is ready. */
     addGuard(guard: GuardSpec): void
+    /**
+     * Adds the routes of the config to Fastify. To be called once, when all plugins are loaded: routes have the error
+     * handler and the request decorators that were there when they were added.
+     */
+    serveRoutes(): Promise<void>
     /** The routes of the config, in its order. */
     compiledRoutes: readonly CompiledRoute[]
+    /**
+     * Sends the next requests of a route to these upstreams, by these shares; undefined goes back to what the config
+     * says. Lost on a restart. Throws if there is no such route or upstream, or no share is above 0.
+     */
+    setSplit(route: string, shares: Readonly<Record<string, number>> | undefined): void
   }
   interface FastifyRequest {
     /** Who it comes from; null until authentication has said so. */
     identity: Identity | null
+    /** Takes a parameter out of the query, so that it is neither forwarded nor logged. Returns its values, decoded. */
+    takeQuery(name: string): readonly string[]
   }
   interface FastifyContextConfig {
     /** The route of the config that this Fastify route stands for. */
@@ -39,9 +53,15 @@ export default fp<{ local: LocalRoutes }>(
     const routes = app.gateway.routes.map(compileRoute)
     const guards: GuardSpec[] = []
     const preflights = new Set<number>()
+    let unrouted: readonly Guard[] = []
     let guarded: ReturnType<typeof guardsByRoute> | undefined
     app.decorate('compiledRoutes', routes)
+    const splits = new Splits(app.upstreams.upstreams)
+    app.decorate('setSplit', splits.set.bind(splits))
     app.decorateRequest('identity', null)
+    app.decorateRequest('takeQuery', function (name) {
+      return takeQuery(this, name)
+    })
     app.decorate('addGuard', (guard) => {
       if (guarded !== undefined)
         throw new Error(`the guard "${guard.name}" comes too late: the server is ready`)
@@ -49,6 +69,7 @@ export default fp<{ local: LocalRoutes }>(
     })
     app.addHook('onReady', async () => {
       guarded = guardsByRoute(guards, routes)
+      unrouted = guards.flatMap((guard) => guard.forUnrouted?.() ?? [])
       for (const [index, route] of routes.entries()) {
         if (guards.some((guard) => guard.answersPreflight?.(route))) preflights.add(index)
       }
@@ -64,7 +85,10 @@ export default fp<{ local: LocalRoutes }>(
     // Here, after the access log, what no route takes is refused.
     app.addHook('onRequest', (request, reply, done) => {
       const match = (request.raw as Matched)[MATCH]
-      if (match === undefined || match instanceof GatewayError) return done(match)
+      if (match === undefined) return done()
+      if (match instanceof GatewayError) {
+        return runGuards(unrouted, request, reply, (error) => done(error ?? match))
+      }
       hideStrangeType(request.raw)
       const route = request.routeOptions.config.gateway
       const guards = route === undefined ? undefined : guarded?.get(route)
@@ -72,29 +96,31 @@ export default fp<{ local: LocalRoutes }>(
       runGuards(guards, request, reply, match.preflight ? refusePreflight(request, done) : done)
     })
 
-    await app.register(async (scope) => {
-      // Bodies pass through unread: the exchange takes them off the connection itself.
-      scope.removeAllContentTypeParsers()
-      scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
-      scope.all(`${INTERNAL}refused`, () => {
-        throw NO_MATCH
-      })
-      for (const [index, route] of routes.entries()) {
-        const methods = new Set(route.match.methods)
-        if (methods.has('GET')) methods.add('HEAD')
-        // For preflights: our router lets no other get here that the route does not take.
-        methods.add('OPTIONS')
-        for (const method of methods)
-          if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
-        scope.route({
-          url: `${INTERNAL}${index}`,
-          method: [...methods],
-          exposeHeadRoute: false,
-          config: { gateway: route },
-          ...(route.config.logLevel === undefined ? {} : { logLevel: route.config.logLevel }),
-          handler: handlerOf(app, route, () => Math.random()),
+    app.decorate('serveRoutes', async () => {
+      await app.register(async (scope) => {
+        // Bodies pass through unread: the exchange takes them off the connection itself.
+        scope.removeAllContentTypeParsers()
+        scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
+        scope.all(`${INTERNAL}refused`, () => {
+          throw NO_MATCH
         })
-      }
+        for (const [index, route] of routes.entries()) {
+          const methods = new Set(route.match.methods)
+          if (methods.has('GET')) methods.add('HEAD')
+          // For preflights: our router lets no other get here that the route does not take.
+          methods.add('OPTIONS')
+          for (const method of methods)
+            if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
+          scope.route({
+            url: `${INTERNAL}${index}`,
+            method: [...methods],
+            exposeHeadRoute: false,
+            config: { gateway: route },
+            ...(route.config.logLevel === undefined ? {} : { logLevel: route.config.logLevel }),
+            handler: handlerOf(app, route, () => Math.random(), splits),
+          })
+        }
+      })
     })
   },
   { name: 'routing', dependencies: ['config', 'upstreams', 'transport'] },

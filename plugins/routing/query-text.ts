@@ -33,3 +33,18 @@ export function queryValue(query: string, name: string): string | undefined {
   }
   return undefined
 }
+
+/** A raw query (with its `?`, or '') without the pairs of that name, and their decoded values. */
+export function withoutPair(query: string, name: string): { rest: string; values: string[] } {
+  const values: string[] = []
+  const kept: string[] = []
+  for (const pair of query.slice(1).split('&')) {
+    if (pairName(pair) !== name) kept.push(pair)
+    else {
+      const equals = pair.indexOf('=')
+      values.push(equals === -1 ? '' : decodeQueryText(pair.slice(equals + 1)))
+    }
+  }
+  if (values.length === 0) return { rest: query, values }
+  return { rest: kept.length === 0 ? '' : `?${kept.join('&')}`, values }
+}

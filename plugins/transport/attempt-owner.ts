@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
 import type { Outcome } from '../upstreams/contract.ts'
+import type { AttemptRecord } from '../upstreams/exchange.ts'
 import type { AnswerStream } from './answer.ts'
 import type { Attempt } from './attempt.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -49,6 +51,18 @@ export interface AttemptOwner {
   whole(attempt: Attempt, body: Buffer | string | null): void
   streams(attempt: Attempt, body: AnswerStream): void
   failed(attempt: Attempt, error: unknown, outcome: Outcome): void
+  /** What was streaming ends because the client was too slow, and its stream is about to. */
+  gaveWay(error: Error): void
   /** What was streaming has failed, and its stream is about to. */
   broke(): void
 }
+
+/**
+ * Is told of each attempt before it is sent, and may change its headers in place: name, value, name, value; names in
+ * lower case. `record` is undefined for a copy that goes to a mirror. Must not throw.
+ */
+export type AttemptHook = (
+  request: FastifyRequest,
+  record: AttemptRecord | undefined,
+  headers: string[],
+) => void

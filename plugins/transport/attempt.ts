@@ -1,23 +1,25 @@
 import type { Dispatcher } from 'undici'
 import type { Lease, Outcome } from '../upstreams/contract.ts'
 import type { AttemptRecord } from '../upstreams/exchange.ts'
-import { type AnswerSource, AnswerStream, comesInPieces } from './answer.ts'
+import { comesInPieces } from './answer.ts'
 import type { AttemptOptions, AttemptOwner, DispatchOptions } from './attempt-owner.ts'
 import { ForwardedBody } from './body.ts'
 import type { Watched } from './deadlines.ts'
-import { BodyTooLargeError, DeadlineError, failureError } from './errors.ts'
+import { BodyTooLargeError, DeadlineError, failureError, SlowClientError } from './errors.ts'
 import { Gathered } from './gathered.ts'
 import type { Running } from './loop.ts'
-import { ABANDONED, answered, failed } from './outcomes.ts'
+import { ABANDONED, answered, attemptRecord, failed } from './outcomes.ts'
+import { Passage, type PassageOwner } from './passage.ts'
 import type { TargetPool } from './pools.ts'
 import { type Headers, responseTrailers } from './trailers.ts'
+import { Upload } from './upload.ts'
 
 function streamUnlessWhole(attempt: Attempt): void {
   attempt.streamUnlessWhole()
 }
 
 /** One try at one target: a handler of undici's that settles its lease whatever happens. */
-export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watched, Running {
+export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watched, Running {
   readonly lease: Lease
   readonly record: AttemptRecord
   status = 0
@@ -32,13 +34,12 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   readonly #owner: AttemptOwner
   readonly #pool: TargetPool
   readonly #options: AttemptOptions
-  /** Monotonic milliseconds. */
   readonly startedAt = performance.now()
   #state: 'waiting' | 'gathering' | 'streaming' | 'discarding' | 'over' = 'waiting'
   #controller: Dispatcher.DispatchController | undefined
   readonly #gathered: Gathered
-  #stream: AnswerStream | undefined
-  #paused = false
+  #passage: Passage | undefined
+  #upload: Upload | undefined
   #phase = 'a connection'
   /** An answer of unknown length is streamed from then on. */
   #gatherUntil = Number.POSITIVE_INFINITY
@@ -56,17 +57,19 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     this.#pool = pool
     this.#options = options
     this.#gathered = new Gathered(options.memory, options.gather)
-    this.record = { target: lease.target, kind, outcome: undefined, decision: undefined }
+    this.record = attemptRecord(lease.target, kind, this.startedAt)
   }
 
   send(): void {
     const { pool, origin, servername } = this.#pool
     const { method, path, headers, body, timeouts, deadlines, connections, queueTimeout } = this.#options
     // With all connections taken it waits for one to come free.
-    if (queueTimeout > 0 && this.lease.target.inflight > connections)
-      this.#allow(queueTimeout, 'its turn', this.startedAt)
+    const waits = this.lease.target.inflight > connections
+    if (waits) this.#pool.crowd.requestWaits()
+    if (waits && queueTimeout > 0) this.#allow(queueTimeout, 'its turn', this.startedAt)
     else this.#allow(timeouts.connect, 'a connection', this.startedAt)
     deadlines.watch(this)
+    if (body instanceof ForwardedBody) this.#upload = new Upload(body, this.#pool.crowd, this)
     const options: DispatchOptions = { origin, path, method, headers, body, servername }
     // Left alone, undici closes the connection after a HEAD.
     if (method === 'HEAD') options.reset = false
@@ -78,7 +81,18 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     if (this.#state === 'over') return
     this.#finish(outcome)
     this.#controller?.abort(new Error('abandoned'))
-    this.#stream?.destroy()
+    this.#passage?.stream.destroy()
+  }
+
+  /** Ends it because the client is too slow while others wait. */
+  giveWay(): void {
+    if (this.#state === 'over') return
+    const error = new SlowClientError()
+    this.#finish(ABANDONED)
+    this.#controller?.abort(error)
+    if (this.#passage === undefined) this.#owner.failed(this, error, ABANDONED)
+    else this.#owner.gaveWay(error)
+    this.#passage?.stream.destroy(error)
   }
 
   get over(): boolean {
@@ -96,7 +110,8 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
       return
     }
     this.requestSent = true
-    this.#allow(this.#options.timeouts.response, 'the response', performance.now())
+    this.record.sentAt = performance.now()
+    this.#allow(this.#options.timeouts.response, 'the response', this.record.sentAt)
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
@@ -107,7 +122,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     const now = performance.now()
     this.latencyMs = now - this.startedAt
     this.lease.heard()
-    this.#moved(now)
+    this.moved(now)
     const outcome = answered(this.status, this.latencyMs, this.headers)
     if (this.#owner.headed(this, outcome) === 'discard') {
       this.#state = 'discarding'
@@ -131,15 +146,12 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     }
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#state === 'streaming') {
-      if (this.#stream?.push(chunk) === false) {
-        controller.pause()
-        this.#paused = true
-      }
-      this.#moved()
+      this.#passage?.push(chunk)
+      this.moved()
     } else if (this.#state === 'gathering') {
-      if (!this.#gathered.empty) this.#moved()
+      if (!this.#gathered.empty) this.moved()
       if (!this.#gathered.push(chunk)) this.#openStream()
     }
   }
@@ -151,7 +163,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     if (state === 'over') return
     const body = state === 'gathering' ? this.#gathered.whole() : null
     this.#finish(answered(this.status, this.latencyMs, this.headers))
-    if (state === 'streaming') this.#stream?.finish(passed)
+    if (state === 'streaming') this.#passage?.stream.finish(passed)
     else if (state === 'gathering') this.#owner.whole(this, body)
   }
 
@@ -165,22 +177,8 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
     this.#finish(outcome)
     if (state === 'streaming') {
       this.#owner.broke()
-      this.#stream?.destroy(failureError(outcome.kind === 'failed' ? outcome.reason : 'reset', error))
+      this.#passage?.stream.destroy(failureError(outcome.kind === 'failed' ? outcome.reason : 'reset', error))
     } else if (state !== 'discarding') this.#owner.failed(this, error, outcome)
-  }
-
-  /** AnswerSource: the client has taken what there was. */
-  resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    // The target could not have sent anything until now.
-    this.#moved()
-    this.#controller?.resume()
-  }
-
-  /** AnswerSource: the client wants no more. */
-  cancel(): void {
-    this.abandon()
   }
 
   streamUnlessWhole(): void {
@@ -189,12 +187,12 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
 
   #openStream(): void {
     this.#state = 'streaming'
-    this.#stream = new AnswerStream(this, this.headers.trailer)
-    for (const chunk of this.#gathered.release()) this.#stream.push(chunk)
+    this.#passage = new Passage(this, this.#controller, this.#pool.crowd, this.headers.trailer)
+    for (const chunk of this.#gathered.release()) this.#passage.push(chunk)
     // From now on only the target's silence counts, since it last sent something.
     this.#gatherUntil = Number.POSITIVE_INFINITY
-    this.#moved(this.#movedAt)
-    this.#owner.streams(this, this.#stream)
+    this.moved(this.#movedAt)
+    this.#owner.streams(this, this.#passage.stream)
   }
 
   #settle(outcome: Outcome): void {
@@ -204,8 +202,11 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
 
   #finish(outcome: Outcome): void {
     this.#state = 'over'
+    this.record.endedAt = performance.now()
     this.#options.deadlines.unwatch(this)
     this.#gathered.release()
+    this.#passage?.end()
+    this.#upload?.end()
     this.#settle(outcome)
     this.lease.release()
   }
@@ -217,7 +218,7 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   }
 
   /** The target has sent something. */
-  #moved(at = performance.now()): void {
+  moved(at = performance.now()): void {
     this.#movedAt = at
     this.#allow(this.#options.timeouts.idle, 'more of the response', at)
     this.deadline = Math.min(this.deadline, this.#gatherUntil)
@@ -236,15 +237,14 @@ export class Attempt implements Dispatcher.DispatchHandler, AnswerSource, Watche
   expired(now: number): void {
     this.#waitForBody(now)
     // A client that takes nothing is slow itself, and its own time-outs watch over it.
-    if (this.#paused) this.#moved()
+    if (this.#passage?.paused === true) this.moved()
     if (this.deadline > now) return
     if (this.#gatherUntil <= now) {
       this.streamUnlessWhole()
       return
     }
     const error = new DeadlineError(this.#phase)
-    const controller = this.#controller
     this.onResponseError(undefined as never, error)
-    controller?.abort(error)
+    this.#controller?.abort(error)
   }
 }

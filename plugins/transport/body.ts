@@ -26,6 +26,11 @@ export class ForwardedBody extends Readable {
     return trailersOf(this.#source.trailers)
   }
 
+  /** What was taken from the client so far. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** Nothing was taken from the client yet: another attempt may start from the same source. */
   get untouched(): boolean {
     return this.#bytes === 0

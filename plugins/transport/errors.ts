@@ -19,6 +19,15 @@ export class BodyTooLargeError extends Error {
   readonly code = 'GTW_BODY_LIMIT'
 }
 
+/** The client kept a connection to a target by being slow, and others waited for one. */
+export class SlowClientError extends Error {
+  readonly code = 'GTW_CLIENT_TOO_SLOW'
+
+  constructor() {
+    super('the client was too slow while others waited')
+  }
+}
+
 const PROTOCOL_CODES = new Set([
   'UND_ERR_HEADERS_OVERFLOW',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
@@ -72,6 +81,13 @@ export function refusalError(refusal: LeaseRefusal): GatewayError {
   return refusal === 'empty'
     ? new GatewayError('GTW_NO_TARGET', 503, 'upstream', 'The service is not available now', { headers })
     : new GatewayError('GTW_OVERLOADED', 503, 'upstream', 'The service is busy now', { headers })
+}
+
+export function clientTooSlow(cause: SlowClientError): GatewayError {
+  return new GatewayError('GTW_CLIENT_TOO_SLOW', 408, 'client', 'The request came too slowly', {
+    cause,
+    headers: { connection: 'close' },
+  })
 }
 
 export function bodyTooLarge(): GatewayError {

@@ -6,7 +6,7 @@ import type { AnswerStream } from './answer.ts'
 import { Attempt } from './attempt.ts'
 import type { AttemptOptions, AttemptOwner } from './attempt-owner.ts'
 import { ForwardedBody } from './body.ts'
-import { BodyTooLargeError, bodyTooLarge, failureError } from './errors.ts'
+import { BodyTooLargeError, bodyTooLarge, clientTooSlow, failureError, SlowClientError } from './errors.ts'
 import { type ClientFacts, requestHeaders, responseHeaders } from './headers.ts'
 import { lastAnswer } from './linger.ts'
 import { AttemptLoop } from './loop.ts'
@@ -21,6 +21,7 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 
 
 /** One client request, from its first lease to its last byte. */
 export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner {
+  broken = false
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
   readonly #client: ClientFacts
@@ -67,7 +68,9 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
     const timeoutMs = this.plan.timeoutMs ?? this.route.config.timeouts.total
     if (timeoutMs > 0) this.#limit = setTimeout(() => this.#timeUp(), timeoutMs)
     if (this.plan.mirror !== undefined && !(this.#source instanceof Readable)) {
-      this.route.mirror(this.plan.mirror, this.#options(this.#source, this.#client.host))
+      const options = this.#options(this.#source, this.#client.host)
+      this.route.onAttempt()?.(this.#request, undefined, options.headers)
+      this.route.mirror(this.plan.mirror, options)
     }
     this.launch(this.#lease as Lease, 'first')
   }
@@ -85,22 +88,31 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
   }
 
   failed(attempt: Attempt, error: unknown, outcome: Outcome): void {
-    if (!(error instanceof BodyTooLargeError)) {
+    const slow = error instanceof SlowClientError
+    if (!slow && !(error instanceof BodyTooLargeError)) {
       this.lost(attempt, error, outcome)
       return
     }
     attempt.record.decision = 'give-up'
     this.end()
-    this.refuse(bodyTooLarge())
+    this.refuse(slow ? clientTooSlow(error) : bodyTooLarge())
+  }
+
+  gaveWay(error: Error): void {
+    this.#request.failure = error
   }
 
   broke(): void {
+    this.broken = true
     forgetAnswer(this.#reply)
   }
 
   protected attempt(lease: Lease, kind: AttemptRecord['kind']): Attempt {
     const pool = this.route.pool(lease.target)
-    return new Attempt(this, lease, kind, pool, this.#options(this.#body(), pool.host))
+    const options = this.#options(this.#body(), pool.host)
+    const attempt = new Attempt(this, lease, kind, pool, options)
+    this.route.onAttempt()?.(this.#request, attempt.record, options.headers)
+    return attempt
   }
 
   protected replayable(): boolean {

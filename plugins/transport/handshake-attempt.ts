@@ -4,7 +4,7 @@ import type { Lease, Outcome } from '../upstreams/contract.ts'
 import type { AttemptRecord } from '../upstreams/exchange.ts'
 import { type Handshake, type HandshakeRequest, sendHandshake } from './handshake.ts'
 import type { Running } from './loop.ts'
-import { ABANDONED, answered, failed } from './outcomes.ts'
+import { ABANDONED, answered, attemptRecord, failed } from './outcomes.ts'
 import type { Route } from './route.ts'
 
 /** Whom it reports to: one of the three, or silence once it is abandoned. */
@@ -39,7 +39,7 @@ export class HandshakeAttempt implements Running {
     this.lease = lease
     this.#route = route
     this.#options = options
-    this.record = { target: lease.target, kind, outcome: undefined, decision: undefined }
+    this.record = attemptRecord(lease.target, kind, this.startedAt)
   }
 
   get requestSent(): boolean {
@@ -82,6 +82,7 @@ export class HandshakeAttempt implements Running {
   #settle(outcome: Outcome): void {
     this.over = true
     this.record.outcome = outcome
+    this.record.endedAt = performance.now()
     this.lease.settle(outcome)
   }
 }

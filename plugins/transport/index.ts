@@ -3,10 +3,13 @@ import fp from 'fastify-plugin'
 import { STOPPING } from '../config/close.ts'
 import type { Target } from '../upstreams/contract.ts'
 import type { Exchange, ExchangePlan } from '../upstreams/exchange.ts'
+import type { AttemptHook } from './attempt-owner.ts'
 import { gatherBody } from './body.ts'
+import { type BodyCheck, checkedBody, unfitToCheck } from './body-check.ts'
 import { clientReader } from './client.ts'
+import { transportCollectors } from './collectors.ts'
 import { Deadlines } from './deadlines.ts'
-import { bodyTooLarge } from './errors.ts'
+import { bodyTooLarge, refusalError } from './errors.ts'
 import { HttpExchange } from './exchange.ts'
 import { hasBody } from './headers.ts'
 import { lastAnswer } from './linger.ts'
@@ -38,12 +41,19 @@ declare module 'fastify' {
     ): void
   }
   interface FastifyInstance {
+    /** Is told of attempts before they are sent, and may change their headers. */
+    onAttempt(hook: AttemptHook): void
     /** How to reach a target, for those that connect to it besides the transport. */
     targetAddress(target: Target): TargetAddress
   }
   interface FastifyRequest {
     /** The exchange with an upstream; null where the gateway answers by itself. */
     exchange: Exchange | null
+    /**
+     * Looks at the request's body before any target is chosen, and says why it is refused. With one the body has to
+     * be of known length and within `server.replayBody`. Default null.
+     */
+    bodyCheck: BodyCheck | null
   }
 }
 
@@ -53,12 +63,17 @@ export default fp(
   async (app) => {
     const { server, upstreams } = app.gateway
     const pools = new Map<Target, TargetPool>()
+    /** How many were cut off, by upstream. */
+    const slowClients = new Map(Object.keys(upstreams).map((name) => [name, 0]))
     const clientOf = clientReader(server.trustProxy)
 
     const poolOf = (target: Target): TargetPool => {
       let pool = pools.get(target)
       if (pool === undefined) {
-        pool = openPool(target, upstreams[target.upstream] as (typeof upstreams)[string])
+        const { upstream } = target
+        pool = openPool(target, upstreams[upstream] as (typeof upstreams)[string], () =>
+          slowClients.set(upstream, (slowClients.get(upstream) ?? 0) + 1),
+        )
         pools.set(target, pool)
       }
       return pool
@@ -70,6 +85,18 @@ export default fp(
     })
 
     app.decorate('targetAddress', (target) => poolOf(target).address)
+
+    let attemptHook: AttemptHook | undefined
+    app.decorate('onAttempt', (added) => {
+      const before = attemptHook
+      attemptHook =
+        before === undefined
+          ? added
+          : (...attempt) => {
+              before(...attempt)
+              added(...attempt)
+            }
+    })
 
     const deadlines = new Deadlines(20)
     const hedges = new Deadlines(4)
@@ -85,6 +112,7 @@ export default fp(
         hedges,
         log: app.log,
         failover: () => app.upstreams.failover,
+        onAttempt: () => attemptHook,
         pool: poolOf,
         mirror: (to, options) =>
           sendMirrored(app.upstreams.upstream(to), ({ target }) => poolOf(target), options),
@@ -94,6 +122,7 @@ export default fp(
     await app.register(replyFrom, { undici: requester as never, disableRequestLogging: true })
 
     app.decorateRequest('exchange', null)
+    app.decorateRequest('bodyCheck', null)
     app.decorate('openExchange', (request, reply, plan, then) => {
       const { raw } = request
       const route = routes.get(plan.upstream) as Route
@@ -109,14 +138,24 @@ export default fp(
         lastAnswer(raw, reply)
         reply.send(bodyTooLarge())
       } else if (reply.raw.destroyed) return
-      else if (length <= server.replayBody && bodyMemory.take(length)) {
+      else if (request.bodyCheck !== null && !(length <= server.replayBody)) {
+        lastAnswer(raw, reply)
+        reply.send(unfitToCheck(length, server.replayBody))
+      } else if (length <= server.replayBody && bodyMemory.take(length)) {
         const giveBack = (): void => bodyMemory.giveBack(length)
-        gatherBody(raw, (body) => (reply.raw.destroyed ? giveBack() : open(body)), giveBack)
-      } else open(raw)
+        const check = request.bodyCheck
+        const held = check === null ? open : checkedBody(check, reply, open, giveBack)
+        gatherBody(raw, (body) => (reply.raw.destroyed ? giveBack() : held(body)), giveBack)
+      } else if (request.bodyCheck === null) open(raw)
+      else {
+        lastAnswer(raw, reply)
+        reply.send(refusalError('overloaded'))
+      }
     })
 
     // Node's server does not close before they do, and has no means of its own to end them.
     const tunnels = new Set<() => void>()
+    let tunnelsEver = 0
     let stopping = false
     app.server.once(STOPPING, () => {
       stopping = true
@@ -124,6 +163,7 @@ export default fp(
     })
     const joined = (end: () => void): (() => void) => {
       tunnels.add(end)
+      tunnelsEver++
       if (stopping) end()
       return () => tunnels.delete(end)
     }
@@ -134,6 +174,11 @@ export default fp(
       request.exchange = tunnel
       tunnel.open()
     })
+
+    const tunnelCounts = { open: () => tunnels.size, total: () => tunnelsEver }
+    for (const collector of transportCollectors(pools, bodyMemory, tunnelCounts, slowClients)) {
+      app.upstreams.measure(collector)
+    }
 
     app.addHook('onClose', async () => {
       await Promise.allSettled([...pools.values()].map(({ pool }) => pool.destroy()))

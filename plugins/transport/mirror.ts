@@ -13,6 +13,7 @@ const NOBODY: AttemptOwner = {
     body.destroy()
   },
   failed() {},
+  gaveWay() {},
   broke() {},
 }
 

@@ -1,4 +1,5 @@
-import type { Outcome } from '../upstreams/contract.ts'
+import type { Outcome, Target } from '../upstreams/contract.ts'
+import type { AttemptRecord } from '../upstreams/exchange.ts'
 import { failureReason } from './errors.ts'
 import { retryAfter } from './retry-after.ts'
 
@@ -27,4 +28,18 @@ export function answered(
 
 export function failed(error: unknown, requestSent: boolean, latencyMs: number): Failed {
   return { kind: 'failed', reason: failureReason(error, requestSent), requestSent, latencyMs }
+}
+
+/** Of an attempt that begins. */
+export function attemptRecord(target: Target, kind: AttemptRecord['kind'], startedAt: number): AttemptRecord {
+  return {
+    target,
+    kind,
+    outcome: undefined,
+    decision: undefined,
+    startedAt,
+    sentAt: undefined,
+    endedAt: undefined,
+    spanId: undefined,
+  }
 }

@@ -7,6 +7,7 @@ import type { Target } from '../upstreams/contract.ts'
 import { unixSocket } from '../upstreams/origin.ts'
 import type { Attempt } from './attempt.ts'
 import type { DispatchOptions } from './attempt-owner.ts'
+import { Crowd } from './crowd.ts'
 import { H1Pool } from './h1/pool.ts'
 
 type TlsConfig = NonNullable<UpstreamConfig['tls']>
@@ -24,6 +25,8 @@ function tlsOptions(tls: TlsConfig | undefined) {
 
 /** What the transport needs of a pool: of ours for HTTP/1.1, or of undici's for HTTP/2. */
 export interface Connections {
+  /** `free` connections have no request, `queued` requests have no connection. */
+  readonly stats: { readonly connected: number; readonly free: number; readonly queued: number }
   dispatch(options: DispatchOptions, handler: Attempt): void
   close(): Promise<void>
   destroy(): Promise<void>
@@ -49,6 +52,7 @@ export interface TargetPool {
   /** What a TLS connection of HTTP/1.1 to it is opened with; undefined where there is no TLS. */
   readonly tls: TargetTls | undefined
   readonly address: TargetAddress
+  readonly crowd: Crowd
 }
 
 /** Made once a target: to read the authorities for every connection would cost more than the handshake. */
@@ -138,7 +142,8 @@ function connector({ connect, tls: secured }: TargetAddress) {
   }
 }
 
-export function openPool(target: Target, config: UpstreamConfig): TargetPool {
+/** @param gaveWay hears of clients that were cut off since they were too slow */
+export function openPool(target: Target, config: UpstreamConfig, gaveWay: () => void): TargetPool {
   const socketPath = unixSocket(target.origin)
   const url = new URL(socketPath === undefined ? target.origin : 'http://localhost')
   const secure = url.protocol === 'https:'
@@ -155,5 +160,6 @@ export function openPool(target: Target, config: UpstreamConfig): TargetPool {
         maxHeaderSize: config.responseHeaderLimit,
         connectTimeout: connectTimeout(config),
       })
-  return { pool, origin: url.origin, host: url.host, servername, tls: secured, address }
+  const crowd = new Crowd(config.limits.minRate, () => pool.stats.queued, gaveWay)
+  return { pool, origin: url.origin, host: url.host, servername, tls: secured, address, crowd }
 }

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { UpstreamConfig } from '../config/define.ts'
 import type { FailoverPolicy, Target, Upstream } from '../upstreams/contract.ts'
-import type { AttemptOptions } from './attempt-owner.ts'
+import type { AttemptHook, AttemptOptions } from './attempt-owner.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Memory } from './memory.ts'
 import type { TargetPool } from './pools.ts'
@@ -18,6 +18,8 @@ export interface Route {
   readonly hedges: Deadlines
   readonly log: FastifyBaseLogger
   failover(): FailoverPolicy | undefined
+  /** Who is told of attempts. */
+  onAttempt(): AttemptHook | undefined
   pool(target: Target): TargetPool
   /** Sends a copy to another upstream and forgets it. */
   mirror(upstream: string, options: AttemptOptions): void

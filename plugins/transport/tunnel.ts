@@ -19,6 +19,7 @@ function noHttp(): never {
  * tunnel is closed.
  */
 export class Tunnel extends AttemptLoop implements Exchange, HandshakeOwner {
+  readonly broken = false
   readonly begin = noHttp
   readonly outgoing = noHttp
   readonly incoming = noHttp
@@ -61,12 +62,15 @@ export class Tunnel extends AttemptLoop implements Exchange, HandshakeOwner {
     const { client, request, upgrade } = this.#around
     const { config } = this.route
     const host = config.host === 'preserve' ? client.host : this.route.pool(lease.target).host
-    return new HandshakeAttempt(this, lease, kind, this.route, {
+    const headers = requestHeaders(request.headers, client, host, config.forwarded, this.plan.editRequest)
+    const attempt = new HandshakeAttempt(this, lease, kind, this.route, {
       method: request.method,
       path: this.plan.path,
-      headers: requestHeaders(request.headers, client, host, config.forwarded, this.plan.editRequest),
+      headers,
       protocol: upgrade.protocol,
     })
+    this.route.onAttempt()?.(request, attempt.record, headers)
+    return attempt
   }
 
   protected replayable(): boolean {

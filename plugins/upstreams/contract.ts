@@ -2,8 +2,7 @@
  * Where all concerns meet. A balancer, a health source, a failover policy or a listener is written
  * against these interfaces and against nothing else; ours are registered the way a stranger's are.
  */
-
-import type { Listener, TargetChange, UpstreamEvent } from './events.ts'
+import type { Listener, Opinion, TargetChange, UpstreamEvent } from './events.ts'
 import type { KeyedRequest } from './exchange.ts'
 import type { Collector } from './measures.ts'
 
@@ -219,6 +218,8 @@ export interface UpstreamRegistry {
     create: BalancerFactory<N extends keyof BalancerOptions ? BalancerOptions[N] : unknown>,
   ): void
   addHealthSource(source: HealthSource): void
+  /** What is held against a target now, and by whom. For those who look at it: asks all sources. */
+  opinionsOn(target: Target): readonly Opinion[]
   /**
    * Says which balancer an upstream uses; without it, targets are taken in turn. The name may be defined
    * later, but before the server is ready. Throws if there is no such upstream.

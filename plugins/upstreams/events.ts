@@ -1,5 +1,5 @@
 /** What the registry tells those who listen. */
-import type { Outcome, Target } from './contract.ts'
+import type { Outcome, Target, Veto } from './contract.ts'
 
 export type Listener = (target: Target, outcome: Outcome) => void
 
@@ -25,4 +25,14 @@ export interface UpstreamEvent {
 export interface TargetChange {
   readonly kind: 'added' | 'draining' | 'removed' | 'changed'
   readonly target: Target
+}
+
+/** What a health source holds against a target now. */
+export interface Opinion {
+  /** Name of the source. */
+  readonly by: string
+  /** Undefined where it only wants less traffic for it. */
+  readonly veto: Veto | undefined
+  /** 0..1 of its usual traffic. */
+  readonly share: number
 }

@@ -21,6 +21,14 @@ export interface AttemptRecord {
   outcome: Outcome | undefined
   /** What was done about it; `wait` is for another attempt that is under way. */
   decision: 'commit' | 'retry' | 'wait' | 'give-up' | 'abandon' | undefined
+  /** Monotonic milliseconds. */
+  readonly startedAt: number
+  /** When it had a connection; undefined if it never had one, and for upgrades, which open one of their own. */
+  sentAt: number | undefined
+  /** When its last byte was there or nothing more was waited for; of an upgrade, when it was answered. */
+  endedAt: number | undefined
+  /** Its id in traces; undefined where nobody traces. */
+  spanId: string | undefined
 }
 
 /** What the exchange loop must know of a request; the routing makes it. */
@@ -48,6 +56,8 @@ export interface Exchange {
   readonly attempts: readonly AttemptRecord[]
   /** Milliseconds spent waiting for targets, over all attempts. */
   readonly upstreamMs: number
+  /** The target broke off what was being sent: that the client did not get it all is not the client's doing. */
+  readonly broken: boolean
   /** Takes the first lease. Returns what stands for the upstream in URLs; throws a `GatewayError` if there is no target. */
   begin(): string
   /** Sends the request from these headers on its way; what reply-from is handed as headers. */

@@ -15,3 +15,18 @@ export interface Identity {
   /** All that is known besides: a token's claims, a certificate's fields. */
   readonly claims: Readonly<Record<string, unknown>>
 }
+
+/**
+ * The claim of this name or else, for `org.id`, the one that this path leads to: names like
+ * `https://example.com/roles` have dots of their own. Undefined if there is none.
+ */
+export function claimAt(claims: Identity['claims'], path: string): unknown {
+  if (Object.hasOwn(claims, path)) return claims[path]
+  let at: unknown = claims
+  for (const step of path.split('.')) {
+    if (typeof at !== 'object' || at === null || Array.isArray(at) || !Object.hasOwn(at, step))
+      return undefined
+    at = (at as Record<string, unknown>)[step]
+  }
+  return at
+}

@@ -9,7 +9,7 @@ import type {
   Upstream,
   UpstreamRegistry,
 } from './contract.ts'
-import type { Listener, TargetChange, UpstreamEvent } from './events.ts'
+import type { Listener, Opinion, TargetChange, UpstreamEvent } from './events.ts'
 import type { KeyedRequest } from './exchange.ts'
 import type { Collector } from './measures.ts'
 import { UpstreamState } from './upstream.ts'
@@ -89,6 +89,16 @@ export class Registry implements UpstreamRegistry {
   addHealthSource(source: HealthSource): void {
     this.#healthSources.push(source)
     for (const upstream of this.upstreams.values()) upstream.invalidate()
+  }
+
+  opinionsOn(target: Target): readonly Opinion[] {
+    return this.#healthSources
+      .map((source) => ({
+        by: source.name,
+        veto: source.allows(target) ? undefined : (source.veto?.(target) ?? 'unhealthy'),
+        share: source.share?.(target) ?? 1,
+      }))
+      .filter(({ veto, share }) => veto !== undefined || share < 1)
   }
 
   changed(target: Target): void {

@@ -9,6 +9,7 @@ import {
   object,
   oneOf,
   section,
+  size,
   text,
   withDefault,
 } from '../config/kit.ts'
@@ -36,6 +37,11 @@ const limits = section(
     queue: withDefault(integer({ minimum: 0, maximum: 1_000_000 }), 256),
     /** One that has waited for this long is sent elsewhere or answered 503. Default 1s. */
     queueTimeout: withDefault(duration({ maximum: '10m' }), '1s'),
+    /**
+     * While requests wait for a connection, a client that takes its answer or sends its body slower than this, per
+     * second, gives its connection up. 0 is never. Default 1KiB.
+     */
+    minRate: withDefault(size({ minimum: 0 }), '1KiB'),
   },
   { description: 'Bounds on what one target is asked to carry.' },
 )

@@ -1,17 +1,36 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import http from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { redactedUrl } from '../../plugins/access-log/redact.ts'
-import { startGateway } from '../support/gateway.ts'
+import type { FastifyInstance } from 'fastify'
+import { choose } from '../../plugins/access-log/choose.ts'
+import { coloured, plain, prettyLine, printable } from '../../plugins/access-log/pretty.ts'
+import { redactedHeader, redactedUrl } from '../../plugins/access-log/redact.ts'
+import { seededDice } from '../support/dice.ts'
+import { startFaulty, wire } from '../support/faulty.ts'
+import { rawRequest, startGateway } from '../support/gateway.ts'
+import { freePort, ROOT } from '../support/process.ts'
 import { deadOrigin, startTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
+import { ask } from '../transport/support.ts'
 
 type Line = Record<string, unknown>
 
-async function logged(t: Parameters<typeof startTarget>[0], config: object) {
+async function logged(
+  t: Parameters<typeof startTarget>[0],
+  config: object,
+  use: (app: FastifyInstance) => Promise<void> = async () => {},
+) {
   const lines: Line[] = []
-  const { app, url } = await startGateway(config, { log: (line) => lines.push(JSON.parse(line)) })
-  t.after(() => app.close())
+  const { app, url } = await startGateway(config, { log: (line) => lines.push(JSON.parse(line)), use })
+  // Not waited for: a closing gateway lingers, and the next test need not.
+  t.after(() => {
+    app.server.closeAllConnections()
+    void app.close()
+  })
   const requests = () => lines.filter(({ msg }) => msg === 'request')
   const next = async (): Promise<Line> => {
     const count = requests().length
@@ -95,8 +114,8 @@ test('a client that leaves is logged as having left', async (t) => {
   request.on('error', () => {})
   await until('the request to arrive', () => target.seen.length === 1)
   request.destroy()
-  const { aborted, status } = await line
-  assert.deepEqual([aborted, status], [true, undefined])
+  const { aborted, status, broken } = await line
+  assert.deepEqual([aborted, status, broken], [true, undefined, undefined])
 })
 
 test('the access log can be off, for all routes or for one', async (t) => {
@@ -138,6 +157,250 @@ test('a fit request id is taken over, told to target and client, and logged; ano
   assert.equal((await line)['reqId'], id)
 })
 
+test('every field of a line is in docs/logs.md, and every field there is in a line', async (t) => {
+  const page = await readFile(join(ROOT, 'docs/logs.md'), 'utf8')
+  const table = page.slice(page.indexOf('## Fields'), page.indexOf('An entry of `tried`'))
+  const documented = [...table.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name as string)
+  const entry = page.slice(page.indexOf('An entry of `tried`'), page.indexOf('## For people'))
+
+  const target = await startTarget(t)
+  const breaking = await startFaulty(t, ({ socket }) => {
+    socket.write(
+      wire('HTTP/1.1 200 OK\nContent-Type: text/event-stream\nTransfer-Encoding: chunked', '1\r\na\r\n'),
+    )
+    setTimeout(() => socket.destroy(), 20)
+  })
+  const { url, requests } = await logged(
+    t,
+    {
+      logs: { sample: 0.999_999, slowerThan: '40ms', headers: ['user-agent'] },
+      tracing: {},
+      upstreams: {
+        u: { targets: [{ origin: target.origin }] },
+        gone: { targets: [{ origin: await deadOrigin() }, { origin: await deadOrigin() }] },
+        breaking: { targets: [{ origin: breaking.origin }] },
+      },
+      routes: [
+        { path: '/gone', upstream: 'gone' },
+        { path: '/breaking', upstream: 'breaking' },
+        { path: '/*', upstream: 'u' },
+      ],
+    },
+    async (app) => {
+      app.addHook('preHandler', async (request) => {
+        request.identity = { name: 'ann', kind: 'jwt' } as never
+        if (request.url === '/slow') await new Promise((resolve) => setTimeout(resolve, 60))
+      })
+    },
+  )
+  for (const path of ['/', '/gone', '/breaking', '/slow'])
+    await fetch(url + path)
+      .then((response) => response.text())
+      .catch(() => {})
+  await until('four lines', () => requests().length === 4)
+  const seen = new Set(requests().flatMap((line) => Object.keys(line)))
+  assert.deepEqual(documented.toSorted(), [...seen].toSorted())
+  const of = (path: string) => requests().find((line) => line['url'] === path) as Line
+  const tried = requests().flatMap((line) => (line['tried'] ?? []) as Line[])
+  for (const name of new Set(tried.flatMap((one) => Object.keys(one))))
+    assert.ok(entry.includes(`\`${name}\``), name)
+
+  assert.deepEqual([of('/')['sample'], of('/')['identity']], [0.999_999, { name: 'ann', kind: 'jwt' }])
+  assert.deepEqual(of('/')['headers'], { 'user-agent': 'node' })
+  assert.deepEqual([of('/breaking')['aborted'], of('/breaking')['broken']], [true, true])
+  const slow = of('/slow')
+  assert.deepEqual([slow['level'], slow['slow'], slow['sample']], [40, true, undefined])
+  const [{ startMs, waitMs, tookMs, ...attempt }] = slow['tried'] as [Line]
+  assert.deepEqual(attempt, {
+    target: target.origin,
+    kind: 'first',
+    outcome: 'answered',
+    status: 200,
+    decision: 'commit',
+  })
+  assert.ok(Number(startMs) >= 55, 'after what the hook waited')
+  assert.ok(Number(waitMs) <= Number(tookMs) && Number(startMs) + Number(tookMs) <= Number(slow['totalMs']))
+})
+
+test('a part of what ended well is logged, and all of the rest; who it is can be left out', async (t) => {
+  const target = await startTarget(t, (seen, response) => {
+    response.statusCode = seen.url === '/bad' ? 500 : 200
+    setTimeout(() => response.end(), seen.url === '/slow' ? 60 : 0)
+  })
+  const { url, requests } = await logged(
+    t,
+    {
+      logs: { sample: 0, slowerThan: '50ms', identity: false },
+      upstreams: { u: { targets: [{ origin: target.origin }], failover: { retries: 0, hedge: false } } },
+      routes: [
+        { path: '/quiet/*', upstream: 'u', logLevel: 'error' },
+        { path: '/*', upstream: 'u' },
+      ],
+    },
+    async (app) => {
+      app.addHook('preHandler', async (request) => {
+        request.identity = { name: 'ann', kind: 'jwt' } as never
+      })
+    },
+  )
+  for (const path of ['/fine', '/bad', '/fine', '/slow', '/quiet/slow', '/..%2f'])
+    await fetch(url + path).then((response) => response.text())
+  await until('the last line', () => requests().length === 3)
+  assert.deepEqual(
+    requests().map(({ url: path, identity }) => [path, identity]),
+    [
+      ['/bad', undefined],
+      ['/slow', undefined],
+      ['/..%2f', undefined],
+    ],
+  )
+})
+
+test('only what ended well is a matter of chance', () => {
+  const dice = seededDice(5)
+  const fine = { status: 200, aborted: false, totalMs: 10 }
+  const options = { sample: 0.1, slowerThan: 1000 }
+  const written = Array.from({ length: 5000 }, () => choose(fine, options, dice)).filter(({ write }) => write)
+  assert.ok(Math.abs(written.length - 500) < 4.5 * Math.sqrt(5000 * 0.1 * 0.9), String(written.length))
+  assert.equal(written[0]?.sample, 0.1)
+  for (const end of [
+    { ...fine, status: 400 },
+    { ...fine, status: 503 },
+    { ...fine, status: 0 },
+    { ...fine, aborted: true },
+    { ...fine, totalMs: 1001 },
+  ])
+    assert.deepEqual(
+      choose(end, options, () => 0.99),
+      { write: true, slow: end.totalMs > 1000, sample: undefined },
+    )
+  assert.equal(choose(fine, { sample: 1 }, () => assert.fail()).write, true)
+})
+
+test('a client cannot write lines of its own, nor move the cursor of who reads them', async (t) => {
+  const evil = '\u009b2J\u0085x\u00ff'
+  const target = await startTarget(t)
+  const config = {
+    upstreams: { u: { targets: [{ origin: target.origin }] } },
+    routes: [{ path: '/*', upstream: 'u' }],
+  }
+  const raw: string[] = []
+  const written = async (format: string) => {
+    const logs = { format, headers: ['x-evil'] }
+    const { app, port } = await startGateway({ logs, ...config } as object, { log: (line) => raw.push(line) })
+    t.after(() => void app.close())
+    raw.length = 0
+    await rawRequest(
+      port,
+      `GET /a%0a%1b[2J HTTP/1.1\r\nHost: a\r\nX-Evil: ${evil}\r\nConnection: close\r\n\r\n`,
+    )
+    await until('a line', () => raw.length > 0)
+    return raw.join('')
+  }
+  const json = await written('json')
+  assert.equal(json.split('\n').length, 2)
+  assert.equal(JSON.parse(json).headers['x-evil'], evil)
+  const pretty = await written('pretty')
+  assert.match(
+    pretty,
+    /^\d\d:\d\d:\d\d\.\d{3} {2}200 {2}GET {4} +[\d.]+ms {2}\/a%0a%1b\[2J +u 127\.0\.0\.1:\d+ {2}x-evil: \\x9b2J\\x85xÿ\n$/,
+  )
+  assert.equal(printable('a\n\x1b[31m\u202e\u2028é'), 'a\\x0a\\x1b[31m\\u202e\\u2028é')
+})
+
+test('the pretty form is aligned, coloured where that is wanted, and shows the attempts of a slow request', () => {
+  const entry = { target: 'http://10.0.0.1:80', kind: 'first', startMs: 0.4, waitMs: 0.2 } as const
+  const base = {
+    method: 'GET',
+    host: 'a',
+    url: '/x',
+    client: '1.2.3.4',
+    status: 200,
+    upstream: 'u',
+    target: 'http://10.0.0.1:80',
+    totalMs: 3.14,
+  } as Parameters<typeof prettyLine>[0]
+  const line = (more: object, paint = plain) => prettyLine({ ...base, ...more }, 'TIME', 'id', paint)
+  const usual = line({})
+  assert.equal(usual, `TIME  200  GET          3.1ms  ${'/x'.padEnd(32)}  u 10.0.0.1:80`)
+  assert.equal(
+    line({ status: undefined, aborted: true, method: 'OPTIONS', totalMs: 12_345.6 }).indexOf('/x'),
+    usual.indexOf('/x'),
+  )
+  assert.match(line({ status: 502, error: 'GTW_X', cause: 'a\nb' }), /GTW_X: a\\x0ab {2}id$/)
+  assert.match(line({ aborted: true, broken: true, status: 200 }), /target broke off/)
+  const tried = [
+    { ...entry, outcome: 'timeout', status: undefined, decision: 'retry', tookMs: 1000.2 },
+    {
+      ...entry,
+      kind: 'retry',
+      outcome: 'answered',
+      status: 200,
+      decision: 'commit',
+      startMs: 1001.1,
+      waitMs: 20,
+      tookMs: undefined,
+    },
+  ]
+  assert.deepEqual(line({ slow: true, totalMs: 1204, tried }).split('\n').slice(1), [
+    '                  +0.4ms  1000.2ms  first  10.0.0.1:80  timeout, retry',
+    '               +1001.1ms      open  retry  10.0.0.1:80  200, commit  waited 20.0ms',
+  ])
+  assert.match(line({ tried }), /2 attempts: timeout, 200$/)
+  assert.ok(line({}, coloured).includes('\x1b[32m200\x1b[0m'))
+})
+
+test('a log that nobody reads stops no request, and what it lost is told when it is read again', async (t) => {
+  const target = await startTarget(t)
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'gateway.config.ts')
+  await writeFile(
+    file,
+    `export default {
+      logs: { buffer: '64KiB' },
+      upstreams: { u: { targets: [{ origin: '${target.origin}' }] } },
+      routes: [{ path: '/*', upstream: 'u' }],
+    }`,
+  )
+  const port = await freePort()
+  const child = spawn(
+    process.execPath,
+    [
+      ...['--import', join(ROOT, 'scripts/compile-cache.js'), join(ROOT, 'node_modules/fastify-cli/cli.js')],
+      ...['start', '-o', '-l', 'info', '-a', '127.0.0.1', '-p', String(port), 'app.ts'],
+    ],
+    { cwd: ROOT, env: { ...process.env, GATEWAY_CONFIG: file }, stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  t.after(() => child.kill('SIGKILL'))
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (chunk) => {
+    output += chunk
+  })
+  await until('it listens', () => output.includes('Server listening'), 30_000)
+  child.stdout.pause()
+  // More than pipes and buffers between us can hold.
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 8 })
+  t.after(() => agent.destroy())
+  const path = `/${'x'.repeat(8000)}`
+  const statuses = await Promise.all(
+    Array.from({ length: 400 }, async () => (await ask(port, { url: path, agent })).status),
+  )
+  assert.deepEqual([...new Set(statuses)], [200])
+  assert.ok(!output.includes('log lines were lost'))
+  child.stdout.resume()
+  // Each request is there or is among those that are told to be lost.
+  const told = (): number =>
+    output
+      .split('\n')
+      .slice(0, -1)
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Line)
+      .reduce((sum, { msg, lines }) => sum + (msg === 'request' ? 1 : Number(lines ?? 0)), 0)
+  await until('all are accounted for', () => told() === 400)
+  assert.match(output, /"msg":"log lines were lost/)
+})
+
 test('what looks like a secret in a query is not logged', () => {
   assert.equal(redactedUrl('/a?access_token=s3cr3t&x=1'), '/a?access_token=[redacted]&x=1')
   assert.equal(
@@ -145,4 +408,23 @@ test('what looks like a secret in a query is not logged', () => {
     '/a?x=1&api-key=[redacted]&Password=[redacted]&code=[redacted]',
   )
   assert.equal(redactedUrl('/a?keyboard=qwerty&x=token'), '/a?keyboard=qwerty&x=token')
+})
+
+test('what may hold a credential in a header is not logged, whatever it is called', () => {
+  for (const name of [
+    'authorization',
+    'proxy-authorization',
+    'cookie',
+    'x-api-key',
+    'x-auth',
+    'x-csrf-token',
+    'x-session-id',
+    'ocp-apim-subscription-key',
+  ])
+    assert.equal(redactedHeader(name, 's3cret'), '[redacted]', name)
+  for (const name of ['user-agent', 'idempotency-key', 'x-author', 'accept', 'x-monkey'])
+    assert.equal(redactedHeader(name, 'plain'), 'plain', name)
+  assert.equal(redactedHeader('referer', 'https://a/b?code=c&x=1'), 'https://a/b?code=[redacted]&x=1')
+  assert.equal(redactedHeader('accept', ['a', 'b']), 'a, b')
+  assert.equal(redactedHeader('accept', 'x'.repeat(600)).length, 515)
 })

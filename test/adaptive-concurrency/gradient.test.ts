@@ -1,31 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { LatencyHistogram } from '../../plugins/adaptive-concurrency/latency-histogram.ts'
-import { seededDice } from '../support/dice.ts'
 import { limitOf } from './support.ts'
-
-describe('the histogram', () => {
-  it('is right to within 1 % from 10 us to 10 min', () => {
-    const random = seededDice(3)
-    const values = Array.from({ length: 5000 }, () => 0.01 * 6e7 ** random())
-    const histogram = new LatencyHistogram()
-    for (const value of values) histogram.add(value)
-    for (const q of [0.01, 0.5, 0.9, 0.99]) {
-      const exact = values.toSorted((a, b) => a - b)[Math.ceil(q * values.length) - 1] as number
-      assert.ok(Math.abs(histogram.quantile(q) / exact - 1) < 0.0101, `${q}`)
-    }
-  })
-
-  it('counts what is off its scale at its ends, and is empty when cleared', () => {
-    const histogram = new LatencyHistogram()
-    for (const value of [0, 1e-9, 1e12]) histogram.add(value)
-    assert.equal(histogram.quantile(0.5), 0.01)
-    assert.ok(histogram.quantile(1) > 590_000)
-    histogram.clear()
-    assert.equal(histogram.quantile(0.5), 0)
-    assert.equal(histogram.count, 0)
-  })
-})
 
 describe('the limit', () => {
   it('is the lowest until minRTT is known, then the initial one', () => {

@@ -3,7 +3,6 @@ import { createServer } from 'node:http'
 import { describe, it, test } from 'node:test'
 import { readGateway } from '../../plugins/config/load.ts'
 import { attemptsText } from '../../plugins/debug-header/attempts-text.ts'
-import type { AttemptRecord } from '../../plugins/upstreams/exchange.ts'
 import { startGateway } from '../support/gateway.ts'
 import { deadOrigin, startTarget } from '../support/target.ts'
 import { testTarget } from '../support/test-targets.ts'
@@ -150,7 +149,7 @@ describe('everyone else', () => {
 test('a hedge that lost, an attempt under way and the path of a socket are told as a header can hold them', () => {
   const target = testTarget(1)
   const socket = testTarget(2, { origin: 'unix:/run/ä\r\nset-cookie: a=b.sock' })
-  const attempts: AttemptRecord[] = [
+  const attempts: Parameters<typeof attemptsText>[0]['attempts'] = [
     { target, kind: 'first', outcome: { kind: 'abandoned', overtakenAfterMs: 5 }, decision: 'abandon' },
     {
       target: socket,

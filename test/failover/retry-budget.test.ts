@@ -73,3 +73,17 @@ test('retries never exceed the ratio plus the floor, whatever the order of event
     { seed: 7, numRuns: 300 },
   )
 })
+
+test('what is left of it, and how often there was nothing left, is shown', () => {
+  const { now, advance } = clock()
+  const budget = retryBudget({ ratio: 0.5, minPerSecond: 0.1 }, now)
+  assert.equal(budget.left(), 1)
+  for (let i = 0; i < 3; i++) budget.deposit()
+  assert.equal(budget.left(), 2, 'half a retry is none')
+  assert.deepEqual([budget.withdraw(), budget.withdraw(), budget.withdraw()], [true, true, false])
+  assert.equal(budget.left(), 0)
+  assert.equal(budget.refusals, 1)
+  advance(20_000)
+  assert.equal(budget.left(), 1)
+  assert.equal(budget.refusals, 1)
+})

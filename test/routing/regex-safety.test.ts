@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { regexProblems } from '../../plugins/routing/regex-safety.ts'
+import { regexProblems } from '../../plugins/config/regex-safety.ts'
 
 test('a regex that backtracks catastrophically is told, with an attack and a remedy', async () => {
   const [exponential, polynomial] = await regexProblems([

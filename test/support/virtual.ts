@@ -113,6 +113,7 @@ export async function virtualGateway(
     host: 'target',
     origin: target.origin,
     servername: undefined,
+    crowd: { add() {}, remove() {}, requestWaits() {} },
     pool: {
       dispatch({ method }: { method: string }, handler: Attempt) {
         const i = members.indexOf(target)
@@ -155,6 +156,7 @@ export async function virtualGateway(
     hedges: new Deadlines(4),
     log: app.log,
     failover: () => app.upstreams.failover,
+    onAttempt: () => undefined,
     pool,
     mirror() {},
   } as unknown as Route

@@ -24,20 +24,26 @@ function streaming(): { attempt: Attempt; stream: AnswerStream; outcomes: Outcom
     settle: (outcome: Outcome) => outcomes.push(outcome),
     release() {},
   }
-  const attempt = new Attempt(owner, lease as never, 'first', { pool: { dispatch() {} } } as never, {
-    method: 'GET',
-    path: '/',
-    headers: [],
-    body: null,
-    timeouts: { connect: 0, response: 0, idle: IDLE },
-    // No timer: the tests say themselves when a deadline is looked at.
-    deadlines: { watch() {}, unwatch() {} } as never,
-    connections: 1,
-    queueTimeout: 0,
-    gather: 0,
-    gatherWithin: 0,
-    memory: new Memory(1_000_000),
-  })
+  const attempt = new Attempt(
+    owner,
+    lease as never,
+    'first',
+    { pool: { dispatch() {} }, crowd: { add() {}, remove() {}, requestWaits() {} } } as never,
+    {
+      method: 'GET',
+      path: '/',
+      headers: [],
+      body: null,
+      timeouts: { connect: 0, response: 0, idle: IDLE },
+      // No timer: the tests say themselves when a deadline is looked at.
+      deadlines: { watch() {}, unwatch() {} } as never,
+      connections: 1,
+      queueTimeout: 0,
+      gather: 0,
+      gatherWithin: 0,
+      memory: new Memory(1_000_000),
+    },
+  )
   attempt.send()
   const controller = { pause() {}, resume() {}, abort() {} } as never
   attempt.onRequestStart(controller)

@@ -1,6 +1,6 @@
+import { clientNetwork } from '../../upstreams/client-network.ts'
 import { cookieValues } from '../../upstreams/cookies.ts'
 import type { KeyedRequest } from '../../upstreams/exchange.ts'
-import { clientNetwork } from './client-network.ts'
 import { isToken } from './http-token.ts'
 
 /** What a request is told apart by. A parameter is one of the route's path. */

@@ -1,0 +1,93 @@
+import type { FastifyInstance } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { parseDuration } from '../config/units.ts'
+import type { Alert } from './engine/alert.ts'
+import { annotationsOf } from './notify/notification.ts'
+import type { Silence } from './notify/silences.ts'
+import type { AlertService } from './service.ts'
+
+const NewSilence = Type.Object(
+  {
+    /** Labels, `*` standing for any text. */
+    where: Type.Record(Type.String(), Type.String(), { minProperties: 1 }),
+    /** One of the two. */
+    until: Type.Optional(Type.String()),
+    for: Type.Optional(Type.String()),
+    comment: Type.Optional(Type.String({ maxLength: 1000 })),
+  },
+  { additionalProperties: false },
+)
+
+const time = (timeOfDay: number): string => new Date(timeOfDay).toISOString()
+
+function shown(alert: Alert, service: AlertService) {
+  const { rule, state, value, startsAt, endsAt, fingerprint } = alert
+  return {
+    name: rule.name,
+    state,
+    labels: rule.labels,
+    annotations: annotationsOf(alert),
+    fingerprint,
+    silenced: service.silenced(alert),
+    ...(state === 'inactive' ? {} : { value }),
+    ...(startsAt === 0 ? {} : { startsAt: time(startsAt) }),
+    ...(endsAt === 0 ? {} : { endsAt: time(endsAt) }),
+  }
+}
+
+const shownSilence = ({ until, ...silence }: Silence) => ({ ...silence, until: time(until) })
+
+function refuse(statusCode: number, message: string): Error {
+  return Object.assign(new Error(message), { statusCode })
+}
+
+/** The alerts and what is done about them, to look at and to change while running. Lost on a restart. */
+export function addEndpoints(admin: FastifyInstance, service: AlertService): void {
+  admin.get('/alerts', async () => ({
+    alerts: service.alerts.map((alert) => shown(alert, service)),
+    actions: service.actions.active.map(({ name, action }) => ({ rule: name, action })),
+    silences: service.silences.list(Date.now()).map(shownSilence),
+    receivers: service.receivers.map(({ name, waiting }) => ({ name, waiting })),
+  }))
+
+  admin.post<{ Body: Static<typeof NewSilence> }>(
+    '/alerts/silences',
+    { schema: { body: NewSilence } },
+    async ({ body }, reply) => {
+      const now = Date.now()
+      const { where, comment = '' } = body
+      if ((body.until === undefined) === (body.for === undefined))
+        throw refuse(
+          400,
+          'say either `until`, a time like "2027-01-01T06:00:00Z", or `for`, a duration like "2h"',
+        )
+      const until =
+        body.until === undefined ? now + (parseDuration(body.for) ?? Number.NaN) : Date.parse(body.until)
+      if (!(until > now) || !Number.isFinite(until))
+        throw refuse(
+          400,
+          'the silence ends in no future: write a time like "2027-01-01T06:00:00Z" or a duration like "2h"',
+        )
+      try {
+        const silence = service.silences.add({ where, until, comment }, now)
+        reply.code(201)
+        return shownSilence(silence)
+      } catch (error) {
+        throw refuse(409, (error as Error).message)
+      }
+    },
+  )
+
+  admin.delete<{ Params: { id: string } }>('/alerts/silences/:id', async ({ params }, reply) => {
+    if (!service.silences.end(params.id))
+      throw refuse(404, `no silence "${params.id}" was set here; those of the config end in the config`)
+    return reply.code(204).send()
+  })
+
+  admin.delete<{ Params: { rule: string } }>('/alerts/actions/:rule', async ({ params }, reply) => {
+    const rule = service.actions.active.find(({ name }) => name === params.rule)
+    if (rule === undefined) throw refuse(404, `no action of a rule "${params.rule}" is in force`)
+    service.actions.end(rule, 'an operator said so')
+    return reply.code(204).send()
+  })
+}

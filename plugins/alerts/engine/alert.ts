@@ -1,0 +1,106 @@
+import type { Labels, Rule } from '../rules/rule.ts'
+
+/** What a rule has come to. Times of day are in milliseconds since 1970. */
+export interface Alert {
+  readonly rule: Rule
+  readonly fingerprint: string
+  readonly state: 'inactive' | 'pending' | 'firing'
+  /** Of the condition, when it last held. */
+  readonly value: number
+  /** When it began to fire. */
+  readonly startsAt: number
+  /** When it was resolved; 0 while it is not. */
+  readonly endsAt: number
+}
+
+/**
+ * inactive, pending, firing, as Prometheus has them (rules/alerting.go, `AlertingRule.Eval`): the condition has to hold
+ * at every evaluation for `holdFor`; an alert that fires ends `keepFiring` after its condition first failed to.
+ */
+export class AlertState implements Alert {
+  readonly rule: Rule
+  readonly fingerprint: string
+  state: Alert['state'] = 'inactive'
+  value = 0
+  startsAt = 0
+  endsAt = 0
+  /** Monotonic: since when it holds, and since when it does not. */
+  #activeAt = 0
+  #keptSince = Number.NaN
+
+  constructor(rule: Rule) {
+    this.rule = rule
+    this.fingerprint = fingerprint(rule.labels)
+  }
+
+  /**
+   * @param value undefined where the condition does not hold
+   * @param steady false if evaluations were missed: what is pending was not seen to hold all the time
+   * @returns what has changed for those who are to know
+   */
+  next(
+    value: number | undefined,
+    now: number,
+    timeOfDay: number,
+    steady: boolean,
+  ): 'fired' | 'resolved' | undefined {
+    if (value === undefined) return this.#failsToHold(now, timeOfDay)
+    this.value = value
+    this.#keptSince = Number.NaN
+    if (this.state === 'firing') return undefined
+    if (this.state === 'inactive' || !steady) this.#activeAt = now
+    this.state = 'pending'
+    if (now - this.#activeAt < this.rule.holdFor) return undefined
+    this.state = 'firing'
+    this.startsAt = timeOfDay
+    this.endsAt = 0
+    return 'fired'
+  }
+
+  #failsToHold(now: number, timeOfDay: number): 'resolved' | undefined {
+    if (this.state !== 'firing') {
+      this.state = 'inactive'
+      return undefined
+    }
+    if (Number.isNaN(this.#keptSince)) this.#keptSince = now
+    if (now - this.#keptSince < this.rule.keepFiring) return undefined
+    this.state = 'inactive'
+    this.endsAt = timeOfDay
+    return 'resolved'
+  }
+}
+
+const PRIME = 0x100000001b3n
+const OFFSET = 0xcbf29ce484222325n
+
+/** As Prometheus and Alertmanager compute it: FNV-1a over the sorted labels, with 255 after each name and value. */
+export function fingerprint(labels: Labels): string {
+  const bytes = new TextEncoder()
+  let hash = OFFSET
+  const add = (byte: number): void => {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * PRIME)
+  }
+  for (const name of Object.keys(labels).toSorted()) {
+    for (const text of [name, labels[name] as string]) {
+      for (const byte of bytes.encode(text)) add(byte)
+      add(255)
+    }
+  }
+  return hash.toString(16).padStart(16, '0')
+}
+
+/** Prometheus' `humanizePercentage`: four digits that count. */
+const percentage = (value: number): string => `${Number((value * 100).toPrecision(4))}%`
+
+const TEMPLATE = /\{\{\s*\$(value|labels\.(\w+))\s*(\|\s*humanizePercentage\s*)?\}\}/g
+
+/** Fills in `{{ $value }}`, `{{ $value | humanizePercentage }}` and `{{ $labels.name }}`, which Prometheus reads too. */
+export function filled(text: string, value: number, labels: Labels): string {
+  return text.replace(TEMPLATE, (_all, what: string, name: string | undefined, human: string | undefined) => {
+    if (what !== 'value') return labels[name as string] ?? ''
+    return human === undefined ? String(value) : percentage(value)
+  })
+}
+
+/** Whether all that a text has in double braces is filled in. */
+export const isTemplate = (text: string): boolean => !/\{\{|\}\}/.test(text.replace(TEMPLATE, ''))

@@ -1,0 +1,156 @@
+import fp from 'fastify-plugin'
+import { firstExpiry } from './certificates.ts'
+import { collectorsOf, Tally } from './collectors.ts'
+import { addEndpoints } from './endpoints.ts'
+import { countersFrom } from './engine/sources.ts'
+import { gaugesOf, Heard } from './engine/states.ts'
+import { outlets } from './outlets.ts'
+import { compileRules, thresholdsOf } from './rules/compile.ts'
+import { AlertService } from './service.ts'
+import { Shedding } from './shedding.ts'
+
+/** On a stop, what is still to be told has this long. */
+const LAST_TRY_MS = 2000
+
+export default fp(
+  async (app) => {
+    const { alerts, upstreams } = app.gateway
+    app.checkGateway((written) =>
+      written.alerts === undefined || app.hasDecorator('measures')
+        ? []
+        : [
+            {
+              path: 'alerts',
+              message: 'needs the numbers that plugins/metrics counts, and it is not there; put it back',
+            },
+          ],
+    )
+    if (alerts === undefined) return
+    const rules = compileRules(alerts.rules)
+
+    const heard = new Heard()
+    app.upstreams.onEvent((event) => heard.hear(event))
+    app.upstreams.onTargetChange(({ kind, target }) => {
+      if (kind === 'removed') heard.forget(target)
+    })
+    const expiry = firstExpiry(app.gateway)
+    const gauge = gaugesOf(
+      app.upstreams,
+      heard,
+      (name) => {
+        const { limits } = upstreams[name] as (typeof upstreams)[string]
+        return limits.connections + limits.queue
+      },
+      () => (expiry === undefined ? undefined : (expiry - Date.now()) / 1000),
+    )
+
+    const rateLimited = new Map(app.compiledRoutes.map(({ name }) => [name, 0]))
+    app.onRequestEnd((request) => {
+      // Undefined where the plugin that keeps it has been taken out.
+      const failure = (request.failure ?? null) as { code?: string } | null
+      if (failure?.code !== 'GTW_RATE_LIMITED') return
+      const route = request.routeOptions.config.gateway?.name
+      if (route !== undefined) rateLimited.set(route, (rateLimited.get(route) ?? 0) + 1)
+    })
+
+    const shedding = new Shedding(() => Math.random())
+    if (rules.some(({ action }) => action?.kind === 'shed')) {
+      const seconds = Math.max(1, Math.ceil(alerts.evaluateEvery / 1000))
+      app.addGuard({
+        name: 'alerts',
+        stage: 'address',
+        forRoute: (route) => shedding.guard(route, seconds),
+      })
+    }
+
+    const notifications = new Tally()
+    const actions = new Tally()
+    const stopping = new AbortController()
+    let service: AlertService | undefined
+    let timer: NodeJS.Timeout | undefined
+
+    // Not earlier: metrics and the admin listener may have been loaded after this.
+    app.addHook('onReady', async () => {
+      const { measures } = app
+      for (const threshold of thresholdsOf(rules)) measures.threshold(threshold)
+      const made = new AlertService(
+        alerts,
+        rules,
+        alerts.silences.map((silence) => ({ ...silence, until: Date.parse(silence.until) })),
+        { gauge, counter: countersFrom(measures, rateLimited) },
+        {
+          ...outlets(app.log, stopping.signal),
+          now: () => performance.now(),
+          timeOfDay: () => Date.now(),
+          random: () => Math.random(),
+          written: (time) => new Date(time).toISOString(),
+          after(ms, run) {
+            const pause = setTimeout(run, ms).unref()
+            return () => clearTimeout(pause)
+          },
+          upstreams: app.upstreams,
+          shedding,
+          setSplit: (route, shares) => app.setSplit(route, shares),
+          changed({ kind, alert: { rule, value } }) {
+            const level = kind === 'fired' ? 'warn' : 'info'
+            const what = kind === 'fired' ? 'an alert fires' : 'an alert is resolved'
+            app.log[level]({ alert: rule.name, labels: rule.labels, value }, what)
+          },
+          told(receiver, result, why) {
+            notifications.add(receiver, result)
+            if (result !== 'delivered') app.log.warn({ receiver, result, why }, 'an alert was not delivered')
+          },
+          acted(rule, what, why) {
+            actions.add(rule.name, what)
+            const level = what === 'undone' ? 'info' : 'warn'
+            app.log[level]({ alert: rule.name, action: rule.action, why }, `an action of an alert is ${what}`)
+          },
+        },
+      )
+      for (const { name } of made.receivers)
+        for (const result of ['delivered', 'failed', 'dropped']) notifications.prepare(name, result)
+      for (const { name, action } of rules)
+        if (action !== undefined)
+          for (const result of ['done', 'undone', 'refused']) actions.prepare(name, result)
+      service = made
+      const from = {
+        service,
+        notifications,
+        actions,
+        shed: shedding.counts,
+        rateLimited,
+        upstreams: Object.keys(upstreams),
+        gauge,
+      }
+      for (const collector of collectorsOf(from)) app.upstreams.measure(collector)
+      if (app.hasDecorator('admin') && app.admin !== null) addEndpoints(app.admin, service)
+    })
+
+    const round = (): void => {
+      try {
+        service?.round()
+      } catch (error) {
+        app.log.error({ err: error }, 'alert rules could not be evaluated')
+      }
+    }
+    app.addHook('onListen', async () => {
+      round()
+      timer = setInterval(round, alerts.evaluateEvery).unref()
+    })
+    // The drain takes the traffic away: that is no reason for an alert.
+    app.addHook('preClose', async () => clearInterval(timer))
+    app.addHook('onClose', async () => {
+      clearInterval(timer)
+      if (service === undefined) return
+      let late: NodeJS.Timeout | undefined
+      const deadline = new Promise<void>((resolve) => {
+        late = setTimeout(resolve, LAST_TRY_MS)
+      })
+      await Promise.race([service.finish(), deadline])
+      clearTimeout(late)
+      service.giveUp()
+      stopping.abort()
+    })
+  },
+  { name: 'alerts', dependencies: ['config', 'upstreams', 'routing'] },
+)

@@ -1,0 +1,63 @@
+import {
+  custom,
+  duration,
+  flag,
+  integer,
+  object,
+  optional,
+  record,
+  shorthand,
+  text,
+  withDefault,
+} from '../../config/kit.ts'
+import { refuseAddress, refuseAddresses, refuseFunction, refuseHeader, refuseTrue } from '../rules/refuse.ts'
+import type { Notification } from './notification.ts'
+
+// What was written is not shown when it is refused: it may hold a secret.
+const remedy = 'write it like "https://alerts.example.com/hook", or take it from the environment'
+const address = custom<string>(refuseAddress, { remedy })
+
+/** The ways in which somebody is told: one of these. */
+export const addresses = {
+  /** Alertmanager's webhook payload, version 4, is posted here. */
+  webhook: optional(
+    shorthand(
+      'url',
+      object({
+        url: address,
+        /** Headers to send besides, such as `authorization`. */
+        headers: withDefault(record(custom<string>(refuseHeader), { names: "^[\\w!#$%&'*+.^`|~-]+$" }), {}),
+      }),
+    ),
+  ),
+  /** An incoming webhook of Slack, or of what understands the same. */
+  slack: optional(address),
+  /**
+   * One or several of a cluster: `http://10.0.0.9:9093`. It is told of every alert, again each minute, and groups,
+   * silences and repeats by itself.
+   */
+  alertmanager: optional(custom<string | readonly string[]>(refuseAddresses, { remedy })),
+  /** The gateway's own log. */
+  log: optional(custom<true>(refuseTrue, { remedy: 'write true, or take it out' })),
+  /** Your own function. What it throws or rejects with counts as not delivered. */
+  call: optional(custom<(notification: Notification) => void | Promise<void>>(refuseFunction)),
+}
+
+export const ADDRESSES = Object.keys(addresses) as readonly (keyof typeof addresses)[]
+
+/** Who is told of alerts, by one of `webhook`, `slack`, `alertmanager`, `log` and `call`. */
+export const receiver = object({
+  /** How logs and metrics call it. Default: how it is told, and its number. */
+  name: optional(text({ minLength: 1 })),
+  ...addresses,
+  /** Only alerts with these labels, `*` standing for any text: `{ severity: 'critical' }`. Default: all. */
+  where: withDefault(record(text()), {}),
+  /** It is told when an alert is over. Default true. */
+  resolved: withDefault(flag(), true),
+  /** For one try. Default 10s. */
+  timeout: withDefault(duration({ minimum: '10ms', maximum: '5m' }), '10s'),
+  /** What cannot be delivered is tried again for so long, then dropped. Default 15m. */
+  retryFor: withDefault(duration({ maximum: '1d' }), '15m'),
+  /** So many notifications wait for it at most; then the oldest is dropped. Default 100. */
+  queue: withDefault(integer({ minimum: 1, maximum: 10_000 }), 100),
+})

@@ -1,0 +1,83 @@
+/** The ways out of the gateway: the network, the log, the user's own function. */
+import type { FastifyBaseLogger } from 'fastify'
+import type { Delivered } from './notify/delivery.ts'
+import type { Notification } from './notify/notification.ts'
+import type { Outlets } from './notify/receivers.ts'
+
+/** Statuses after which another try may do better, as Alertmanager has it (`notify/util.go`: `Retrier`), and 408. */
+const mayPass = (status: number): boolean => status >= 500 || status === 429 || status === 408
+
+/** Why it failed, without the address: that may hold a secret. */
+function reason(error: unknown): string {
+  const { name, cause } = error as Error & { cause?: { code?: unknown } }
+  if (name === 'TimeoutError') return 'no answer in time'
+  return typeof cause?.code === 'string' ? cause.code : name
+}
+
+async function post(
+  url: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Delivered> {
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'user-agent': 'holdfast', ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      // Followed, a redirect would send what may hold secrets somewhere else.
+      redirect: 'manual',
+      signal,
+    })
+    // Nothing of it is needed; unread it would hold the connection. What goes wrong now does not undo the answer.
+    response.body?.cancel().catch(() => {})
+    if (response.ok) return { ok: true }
+    return { ok: false, again: mayPass(response.status), why: `answered with ${response.status}` }
+  } catch (error) {
+    return { ok: false, again: true, why: reason(error) }
+  }
+}
+
+function log(logger: FastifyBaseLogger, { alerts }: Notification): void {
+  for (const { status, labels, annotations, startsAt } of alerts) {
+    const level = status === 'resolved' ? 'info' : labels['severity'] === 'critical' ? 'error' : 'warn'
+    logger[level]({ status, labels, annotations, startsAt }, annotations['summary'] ?? 'alert')
+  }
+}
+
+/** Runs the user's function, and waits for it no longer than this. */
+async function call(
+  run: () => void | Promise<void>,
+  timeout: number,
+  signal: AbortSignal,
+): Promise<Delivered> {
+  let late: NodeJS.Timeout | undefined
+  let stopped = (): void => {}
+  const over = new Promise<Delivered>((resolve) => {
+    stopped = () => resolve({ ok: false, again: true, why: 'no answer in time' })
+    late = setTimeout(stopped, timeout).unref()
+    signal.addEventListener('abort', stopped, { once: true })
+  })
+  const ran = (async (): Promise<Delivered> => {
+    try {
+      await run()
+      return { ok: true }
+    } catch (error) {
+      return { ok: false, again: true, why: error instanceof Error ? error.message : String(error) }
+    }
+  })()
+  const delivered = await Promise.race([ran, over])
+  clearTimeout(late)
+  signal.removeEventListener('abort', stopped)
+  return delivered
+}
+
+/** @param stopping ends what is under way */
+export function outlets(logger: FastifyBaseLogger, stopping: AbortSignal): Outlets {
+  return {
+    post: (url, body, headers, timeout) =>
+      post(url, body, headers, AbortSignal.any([AbortSignal.timeout(timeout), stopping])),
+    log: (notification) => log(logger, notification),
+    call: (run, timeout) => call(run, timeout, stopping),
+  }
+}

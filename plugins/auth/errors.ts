@@ -1,0 +1,36 @@
+import { GatewayError } from '../upstreams/errors.ts'
+
+/** Seconds after which it is worth asking again when it could not be told who a caller is. */
+const RETRY_AFTER = '5'
+
+/** No cache may keep what was said to one caller (RFC 9111, 5.2.2.5). */
+const NO_STORE = { 'cache-control': 'no-store' }
+
+function cause(why: string): { cause: { message: string } } {
+  return { cause: { message: why } }
+}
+
+/** Nothing was brought that says who it is. */
+export function unauthenticated(challenges: string): GatewayError {
+  const headers = { 'www-authenticate': challenges, ...NO_STORE }
+  return new GatewayError('GTW_UNAUTHENTICATED', 401, 'client', 'This needs a credential', { headers })
+}
+
+/** What was brought is not good. */
+export function refused(challenges: string, told: string, why: string): GatewayError {
+  const headers = { 'www-authenticate': challenges, ...NO_STORE }
+  return new GatewayError('GTW_UNAUTHENTICATED', 401, 'client', told, { headers, ...cause(why) })
+}
+
+/** The request is not of the form in which credentials are brought (RFC 6750, 3.1: invalid_request). */
+export function malformed(challenges: string, told: string, why: string): GatewayError {
+  const headers = { 'www-authenticate': challenges, ...NO_STORE }
+  return new GatewayError('GTW_BAD_REQUEST', 400, 'client', told, { headers, ...cause(why) })
+}
+
+/** It cannot be told now who it is. */
+export function unavailable(why: string): GatewayError {
+  const headers = { 'retry-after': RETRY_AFTER, ...NO_STORE }
+  const told = 'Credentials cannot be checked at the moment'
+  return new GatewayError('GTW_AUTH_UNAVAILABLE', 503, 'gateway', told, { headers, ...cause(why) })
+}

@@ -1,0 +1,77 @@
+import type { Identity } from '../../upstreams/identity.ts'
+import type { ConsumerFacts } from '../authenticator.ts'
+
+/** What an endpoint says of a token (RFC 7662, 2.2). */
+export type Claims = Readonly<Record<string, unknown>>
+
+export interface ClaimRules {
+  readonly endpoint: string
+  readonly issuer?: string | undefined
+  readonly audience?: readonly string[] | undefined
+  /** Claim that names a consumer. */
+  readonly consumer?: string | undefined
+}
+
+/** Who it is and until when, in milliseconds since 1970; Infinity where the endpoint does not say. */
+export interface Believed {
+  readonly identity: Identity
+  readonly until: number
+}
+
+function texts(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value]
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function unfit(claims: Claims, { issuer, audience }: ClaimRules, now: number): string | undefined {
+  const { exp, nbf, iss, aud } = claims
+  if (claims['active'] !== true) return 'the endpoint says that it is not active'
+  if (exp !== undefined && !(typeof exp === 'number' && now < exp * 1000)) return 'it has expired'
+  if (nbf !== undefined && !(typeof nbf === 'number' && now >= nbf * 1000)) return 'it is not valid yet'
+  if (issuer !== undefined && iss !== issuer) return 'it is of another issuer'
+  const meant = texts(aud)
+  if (audience !== undefined && !audience.some((one) => meant.includes(one)))
+    return 'it is for another audience'
+  return undefined
+}
+
+/**
+ * Who a token is of, or why it does not count.
+ * @param now milliseconds since 1970
+ */
+export function believe(
+  claims: Claims,
+  rules: ClaimRules,
+  consumer: (name: string) => ConsumerFacts | undefined,
+  now: number,
+): Believed | { readonly why: string } {
+  const why = unfit(claims, rules, now)
+  if (why !== undefined) return { why }
+  const subject = text(claims['sub'])
+  const client = text(claims['client_id'])
+  const name = subject ?? client
+  if (name === undefined) return { why: 'the endpoint does not say whose it is' }
+  const issuer = text(claims['iss']) ?? rules.issuer ?? rules.endpoint
+  const named = rules.consumer === undefined ? undefined : text(claims[rules.consumer])
+  const known = named === undefined ? undefined : consumer(named)
+  const identity: Identity = Object.freeze({
+    // A program may be called like a person.
+    id: `introspection:${issuer}:${subject === undefined ? 'client' : 'sub'}:${name}`,
+    kind: 'introspection',
+    name,
+    consumer: known?.name,
+    plan: known?.plan,
+    scopes:
+      text(claims['scope'])
+        ?.split(' ')
+        .filter((one) => one !== '') ?? [],
+    roles: [...new Set([...texts(claims['roles']), ...(known?.roles ?? [])])],
+    claims,
+  })
+  const { exp } = claims
+  return { identity, until: typeof exp === 'number' ? exp * 1000 : Number.POSITIVE_INFINITY }
+}

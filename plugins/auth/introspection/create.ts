@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import {
+  allowInsecureRequests,
+  ClientSecretBasic,
+  ClientSecretPost,
+  introspectionRequest,
+  processIntrospectionResponse,
+} from 'oauth4webapi'
+import type { Resolved } from '../../config/kit.ts'
+import { type Authenticator, type AuthenticatorContext, Refusal, type Verdict } from '../authenticator.ts'
+import { authorization } from '../credentials.ts'
+import { isBearerToken, isJwtForm } from './bearer.ts'
+import { Circuit } from './circuit.ts'
+import { believe, type Claims } from './claims.ts'
+import type { introspectionOptions } from './options.ts'
+import { Tokens } from './tokens.ts'
+
+type IntrospectionOptions = Resolved<typeof introspectionOptions>
+
+declare module '../authenticator.ts' {
+  interface AuthenticatorKinds {
+    introspection: IntrospectionOptions
+  }
+}
+
+/** Asks the endpoint about one token (RFC 7662). */
+function asker(options: IntrospectionOptions): (token: string) => Promise<Claims> {
+  const { endpoint, clientId, clientSecret, clientAuth, timeout } = options
+  const server = { issuer: options.issuer ?? endpoint, introspection_endpoint: endpoint }
+  const client = { client_id: clientId }
+  const proof = clientAuth === 'basic' ? ClientSecretBasic(clientSecret) : ClientSecretPost(clientSecret)
+  return async (token) => {
+    const response = await introspectionRequest(server, client, proof, token, {
+      signal: AbortSignal.timeout(timeout),
+      // The config takes `http:` on the loopback only.
+      [allowInsecureRequests]: endpoint.startsWith('http:'),
+      additionalParameters: { token_type_hint: 'access_token' },
+    })
+    return { ...(await processIntrospectionResponse(server, client, response)) }
+  }
+}
+
+/** The route accepts JWTs too, and before: a token of that form is theirs. */
+function jwtGoesFirst({ routeOptions }: FastifyRequest): boolean {
+  const accept = routeOptions.config.gateway?.config.auth?.accept
+  return (
+    Array.isArray(accept) && accept.includes('jwt') && accept.indexOf('jwt') < accept.indexOf('introspection')
+  )
+}
+
+/** Bearer tokens that their issuer is asked about. */
+export function createIntrospection(
+  options: IntrospectionOptions,
+  { app, now, date, realm, consumer }: AuthenticatorContext,
+): Authenticator {
+  const circuit = new Circuit(options.failures, options.openFor)
+  const work = {
+    ask: asker(options),
+    believe: (claims: Claims, at: number) => believe(claims, options, consumer, at),
+    tag: (token: string) => createHash('sha256').update(token).digest('base64url'),
+    now,
+    date,
+  }
+  const tokens = new Tokens(options, work, circuit)
+  app.upstreams.measure({
+    name: 'auth_introspection_total',
+    help: 'Questions to the introspection endpoint, those that failed, those held back while it is down or busy, and answers that were used though they were old.',
+    type: 'counter',
+    labels: ['result'],
+    collect(add) {
+      for (const [result, count] of Object.entries(tokens.counts)) add(count, result)
+    },
+  })
+  app.upstreams.measure({
+    name: 'auth_introspection_open',
+    help: '1 while the introspection endpoint is left alone because it has failed.',
+    type: 'gauge',
+    labels: [],
+    collect: (add) => add(circuit.open ? 1 : 0),
+  })
+  return {
+    challenge: (refusal) =>
+      refusal === undefined
+        ? `Bearer realm="${realm}"`
+        : `Bearer realm="${realm}", error="${refusal.error}", error_description="${refusal.told}"`,
+    authenticate(request): Verdict | Promise<Verdict> {
+      const token = authorization(request, 'bearer')
+      if (typeof token !== 'string') return token
+      if (!isBearerToken(token)) return new Refusal('invalid_request', 'The token cannot be read')
+      if (jwtGoesFirst(request) && isJwtForm(token)) return undefined
+      return tokens.authenticate(token)
+    },
+  }
+}

@@ -1,0 +1,122 @@
+import type { Identity } from '../../upstreams/identity.ts'
+import { Refusal } from '../authenticator.ts'
+import { ExpiringMap } from '../expiring-map.ts'
+import type { Circuit } from './circuit.ts'
+import type { Believed, Claims } from './claims.ts'
+
+export interface TokenOptions {
+  readonly cacheFor: number
+  readonly negativeFor: number
+  readonly cacheSize: number
+  readonly staleFor: number
+  readonly concurrency: number
+}
+
+export interface TokenWork {
+  /** Asks the endpoint. Rejects if it gives no answer. */
+  ask(token: string): Promise<Claims>
+  /** At `date`: who it is, or why not. */
+  believe(claims: Claims, date: number): Believed | { readonly why: string }
+  /** A hash under which answers are kept, so that no token is. */
+  tag(token: string): string
+  /** Monotonic milliseconds. */
+  now(): number
+  /** Milliseconds since 1970. */
+  date(): number
+}
+
+interface Kept extends Believed {
+  /** Monotonic: when it has to be asked for again. */
+  readonly freshUntil: number
+}
+
+const TOLD = 'The token is not valid'
+
+/** The endpoint does not answer, and nothing is kept that would do instead. */
+export class NoAnswerError extends Error {}
+
+/** Tells callers by tokens that only their issuer can read. */
+export class Tokens {
+  /** For metrics. */
+  readonly counts = { asked: 0, failed: 0, stale: 0, held: 0 }
+  readonly #options: TokenOptions
+  readonly #work: TokenWork
+  readonly #circuit: Circuit
+  readonly #active: ExpiringMap<Kept>
+  readonly #refused: ExpiringMap<Refusal>
+  readonly #pending = new Map<string, Promise<Identity | Refusal>>()
+
+  constructor(options: TokenOptions, work: TokenWork, circuit: Circuit) {
+    this.#options = options
+    this.#work = work
+    this.#circuit = circuit
+    this.#active = new ExpiringMap(options.cacheSize)
+    this.#refused = new ExpiringMap(options.cacheSize)
+  }
+
+  /** Throws or rejects with a `NoAnswerError` if it cannot be told now. */
+  authenticate(token: string): Identity | Refusal | Promise<Identity | Refusal> {
+    const { now, date, tag } = this.#work
+    const key = tag(token)
+    const at = now()
+    const kept = this.#active.get(key, at)
+    if (kept !== undefined && at < kept.freshUntil) {
+      return date() < kept.until ? kept.identity : new Refusal('invalid_token', TOLD, 'it has expired')
+    }
+    const refused = this.#refused.get(key, at)
+    if (refused !== undefined) return refused
+    // The same token many times at once is one question.
+    const pending = this.#pending.get(key)
+    if (pending !== undefined) return pending
+    if (this.#pending.size >= this.#options.concurrency) {
+      this.counts.held++
+      return this.#instead(kept, new NoAnswerError('too many questions are under way'))
+    }
+    if (!this.#circuit.admits(at)) {
+      this.counts.held++
+      return this.#instead(
+        kept,
+        new NoAnswerError('the introspection endpoint has failed several times in a row'),
+      )
+    }
+    const asked = this.#ask(token, key, kept).finally(() => this.#pending.delete(key))
+    this.#pending.set(key, asked)
+    return asked
+  }
+
+  async #ask(token: string, key: string, kept: Kept | undefined): Promise<Identity | Refusal> {
+    const { work, options } = { work: this.#work, options: this.#options }
+    this.counts.asked++
+    let claims: Claims
+    try {
+      claims = await work.ask(token)
+    } catch (error) {
+      this.counts.failed++
+      this.#circuit.failed(work.now())
+      return this.#instead(kept, error)
+    }
+    this.#circuit.succeeded()
+    const now = work.now()
+    const believed = work.believe(claims, work.date())
+    if ('why' in believed) {
+      // Whatever was known of it before: it has been revoked.
+      this.#active.delete(key)
+      const refusal = new Refusal('invalid_token', TOLD, believed.why)
+      this.#refused.set(key, refusal, now + options.negativeFor)
+      return refusal
+    }
+    const freshUntil = now + options.cacheFor
+    this.#active.set(key, { ...believed, freshUntil }, freshUntil + options.staleFor)
+    return believed.identity
+  }
+
+  /** What was known of it, if that may still be used; else it cannot be told. */
+  #instead(kept: Kept | undefined, error: unknown): Identity {
+    const { now, date } = this.#work
+    if (kept === undefined || now() >= kept.freshUntil + this.#options.staleFor || date() >= kept.until) {
+      throw error
+    }
+    this.counts.stale++
+    return kept.identity
+  }
+}

@@ -1,0 +1,125 @@
+import { hash } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import { pem } from '../../config/certificate.ts'
+import type { Authenticator, AuthenticatorContext } from '../authenticator.ts'
+import { collectors } from './collectors.ts'
+import { ConfiguredKeys } from './configured-keys.ts'
+import { keyFetcher } from './discovery.ts'
+import { fetchJson } from './fetch-json.ts'
+import { ALGORITHMS, type IssuerOptions, type JwtOptions } from './options.ts'
+import { PublishedKeys } from './published-keys.ts'
+import { RevocationList } from './revocation-list.ts'
+import { RevocationMirror } from './revocation-mirror.ts'
+import { type Shared, serveRevocations } from './revocation-routes.ts'
+import { type Redis, RevocationStore } from './revocation-store.ts'
+import { TokenVerifier } from './verify.ts'
+
+function after(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms).unref()
+  return () => clearTimeout(timer)
+}
+
+/** @fastify/jwt is loaded by those who use it. */
+const loadKeys = () => import('./keys.ts')
+
+/** What is decorated under this name by a concern that may not be there. */
+function decorated<T>(app: FastifyInstance, name: string): T | null {
+  return app.hasDecorator(name) ? ((app as unknown as Record<string, T | null>)[name] as T | null) : null
+}
+
+function publishedBy(issuer: IssuerOptions, { app, now, date, random }: AuthenticatorContext): PublishedKeys {
+  const { ca, timeout } = issuer
+  const fetch = keyFetcher(issuer, (url, signal) =>
+    fetchJson(url, { ca: ca === undefined ? undefined : pem(ca), timeoutMs: timeout, signal }),
+  )
+  return new PublishedKeys(issuer, {
+    now,
+    date,
+    random,
+    after,
+    fetch,
+    build: async (published, left) => (await loadKeys()).publishedKeys(published, issuer, left),
+    log: (level, text) => app.log[level]({ issuer: issuer.issuer }, text),
+  })
+}
+
+function trusted(issuer: IssuerOptions, revocations: RevocationList, context: AuthenticatorContext) {
+  const { secret, publicKey, algorithms, audience, requiredClaims, typ } = issuer
+  const inConfig = secret !== undefined || publicKey !== undefined
+  const keys = inConfig
+    ? new ConfiguredKeys(async () => (await loadKeys()).configuredKeys(issuer))
+    : publishedBy(issuer, context)
+  const usual = ALGORITHMS.filter((one) => (secret === undefined ? !one.startsWith('HS') : one === 'HS256'))
+  return {
+    rules: {
+      issuer: issuer.issuer,
+      audience: [audience].flat(),
+      leeway: issuer.leeway,
+      maxAge: issuer.maxAge,
+      typ: typ?.toLowerCase().replace(/^application\//, ''),
+      required: requiredClaims,
+      subject: issuer.subject,
+    },
+    algorithms: new Set<string>(algorithms ?? usual),
+    keys,
+    revoked: revocations.of(issuer.issuer),
+    roles: issuer.roles,
+    consumer: issuer.consumer,
+  }
+}
+
+/** Authentication by JWTs of the issuers in the options. */
+export function createJwt(options: JwtOptions, context: AuthenticatorContext): Authenticator {
+  const { app, now, date, realm } = context
+  const revocations = new RevocationList(options.revocations.max)
+  const issuers = options.issuers.map((issuer) => trusted(issuer, revocations, context))
+  const names = options.issuers.map(({ issuer }) => issuer)
+
+  const redis = decorated<Redis>(app, 'redis')
+  const { refresh, staleAfter } = options.revocations
+  const mirror =
+    redis === null
+      ? undefined
+      : new RevocationMirror(revocations, new RevocationStore(redis), refresh, {
+          now,
+          date,
+          after,
+          log: (level, text) => app.log[level](text),
+        })
+  const shared: Shared = mirror ?? {
+    add: async (revocation) => {
+      revocations.add(revocation)
+      return true
+    },
+    remove: async (id) => revocations.remove(id),
+    tidy: () => void revocations.prune(date()),
+  }
+  const admin = decorated<FastifyInstance>(app, 'admin')
+  if (admin !== null) serveRevocations(admin, revocations, names, shared, date)
+
+  const verifier = new TokenVerifier(options, issuers, {
+    date,
+    hash: (token) => hash('sha256', token, 'base64url'),
+    consumer: context.consumer,
+    knowsRevocations: () => mirror === undefined || staleAfter === 0 || mirror.age < staleAfter,
+  })
+  const sources = issuers.flatMap(({ keys, rules }) =>
+    keys instanceof PublishedKeys ? [[rules.issuer, keys] as const] : [],
+  )
+  for (const collector of collectors(sources, verifier, revocations, mirror)) app.upstreams.measure(collector)
+
+  return {
+    challenge: (refusal) =>
+      refusal === undefined
+        ? `Bearer realm="${realm}"`
+        : `Bearer realm="${realm}", error="${refusal.error}", error_description="${refusal.told}"`,
+    authenticate: (request) => verifier.authenticate(request),
+    async start() {
+      await Promise.all([mirror?.start(), ...issuers.map(({ keys }) => keys.start())])
+    },
+    stop() {
+      mirror?.stop()
+      for (const { keys } of issuers) keys.stop()
+    },
+  }
+}

@@ -1,0 +1,39 @@
+import { GatewayError } from '../upstreams/errors.ts'
+
+/** No cache may keep what was said to one caller (RFC 9111, 5.2.2.5). */
+const NO_STORE = { 'cache-control': 'no-store' }
+
+/** @param challenge value of `WWW-Authenticate`, where the caller can do something about it */
+export function forbidden(challenge?: string, cause?: unknown): GatewayError {
+  const headers = challenge === undefined ? NO_STORE : { 'www-authenticate': challenge, ...NO_STORE }
+  return new GatewayError('GTW_FORBIDDEN', 403, 'client', 'This is not allowed', {
+    headers,
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/** Nobody has said who it is, and somebody might be let in. */
+export function unauthenticated(challenge: string): GatewayError {
+  const headers = { 'www-authenticate': challenge, ...NO_STORE }
+  return new GatewayError('GTW_UNAUTHENTICATED', 401, 'client', 'This needs a credential', { headers })
+}
+
+/** What decides cannot be asked now. */
+export function undecided(why: string): GatewayError {
+  return new GatewayError(
+    'GTW_AUTHORIZATION_UNAVAILABLE',
+    503,
+    'gateway',
+    'Access cannot be decided at the moment',
+    {
+      headers: { 'retry-after': '5', ...NO_STORE },
+      cause: { message: why },
+    },
+  )
+}
+
+/** Challenge for a token whose scopes do not suffice (RFC 6750, 3.1). The scopes are those that would. */
+export function insufficientScope(realm: string | undefined, scopes: readonly string[]): string {
+  const start = realm === undefined ? '' : `realm="${realm}", `
+  return `Bearer ${start}error="insufficient_scope", scope="${scopes.join(' ')}"`
+}

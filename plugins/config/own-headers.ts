@@ -1,0 +1,42 @@
+import type { IncomingMessage } from 'node:http'
+
+type Headers = Record<string, string | string[] | undefined>
+
+const ODD = /[^a-z0-9-]/
+const EVERY_ODD = /[^a-z0-9-]/g
+
+/**
+ * A name as CGI, WSGI, PHP and their like see it: they make one variable of `x-user`, `x_user` and `x.user`.
+ * @param name in any case
+ */
+export function conflated(name: string): string {
+  return name.toLowerCase().replace(EVERY_ODD, '-')
+}
+
+/**
+ * For headers that the gateway alone says to upstreams: takes what a client says under these names, in any spelling,
+ * out of a request, out of its trailers too. They also go out of its Connection header, so that a client cannot have
+ * what the gateway says dropped on the way (GHSA-gwhp-pf74-vj37).
+ */
+export function withoutOwnHeaders(names: Iterable<string>): (raw: IncomingMessage) => void {
+  const own = new Set([...names].map(conflated))
+  const strip = (headers: Headers): void => {
+    for (const name in headers) {
+      if (own.has(name) || (ODD.test(name) && own.has(conflated(name)))) delete headers[name]
+    }
+  }
+  return (raw) => {
+    const { headers } = raw
+    strip(headers)
+    const { connection } = headers
+    if (connection !== undefined && connection !== 'keep-alive' && connection !== 'close') {
+      const listed = connection.split(',')
+      const kept = listed.filter((name) => !own.has(conflated(name.trim())))
+      if (kept.length === 0) delete headers.connection
+      else if (kept.length < listed.length) headers.connection = kept.join(',')
+    }
+    // Only behind a body of untold length is there room for trailers. This listener comes before those who forward.
+    if (headers['transfer-encoding'] !== undefined || raw.httpVersionMajor === 2)
+      raw.once('end', () => strip(raw.trailers))
+  }
+}

@@ -1,0 +1,79 @@
+/** From the text of an expression to a function. CEL, the Common Expression Language: https://cel.dev. */
+import { type CelInput, CelScalar, celEnv, celFunc, isCelError, objectType, parse, plan } from '@bufbuild/cel'
+import { strings } from '@bufbuild/cel/ext'
+import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { RE2JS } from '@bufbuild/re2'
+import { checkExpression, Fault } from './check.ts'
+import { EvaluationError, ExpressionError } from './errors.ts'
+import { type ExpressionRequest, Variables } from './variables.ts'
+
+/** So long an expression may be, in characters. Longer ones belong into a plugin, which can be tested. */
+export const LONGEST = 4096
+
+/** Throws an `EvaluationError` where there is no value. */
+export type Expression = (request: ExpressionRequest) => unknown
+
+function place(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset).split('\n')
+  return { line: before.length, column: (before.at(-1) as string).length + 1 }
+}
+
+function parsed(text: string): ReturnType<typeof parse> {
+  try {
+    return parse(text)
+  } catch (error) {
+    const { rawMessage, location } = error as {
+      rawMessage?: string
+      location?: { start: { offset: number } }
+    }
+    const message = rawMessage ?? (error as Error).message
+    throw new ExpressionError(
+      message,
+      location === undefined ? undefined : place(text, location.start.offset),
+    )
+  }
+}
+
+/**
+ * A compiler of expressions. What it compiles runs synchronously and in a time bounded by the sizes of the expression
+ * and of the request: patterns are RE2's, which take linear time, and lists are not gone over within lists.
+ * @param now milliseconds since 1970
+ */
+export function expressionCompiler(now: () => number): (text: string) => Expression {
+  const patterns = new Map<string, RE2JS>()
+  const compilePattern = (text: string): RE2JS => {
+    const known = patterns.get(text) ?? RE2JS.compile(text)
+    patterns.set(text, known)
+    return known
+  }
+  // The library takes the number for milliseconds; CEL's definition says seconds.
+  const ofSeconds = celFunc(
+    'timestamp',
+    [CelScalar.INT],
+    objectType('google.protobuf.Timestamp'),
+    (seconds) => timestampFromMs(Number(seconds) * 1000) as never,
+  )
+  const env = celEnv({ funcs: [...strings, ofSeconds], re2: { compile: compilePattern } })
+  const time = (): CelInput => timestampFromMs(now())
+
+  return (text) => {
+    if (text.length > LONGEST)
+      throw new ExpressionError(
+        `is longer than ${LONGEST} characters; write a plugin with \`app.defineAuthorizer\``,
+      )
+    const { expr, sourceInfo } = parsed(text)
+    try {
+      checkExpression(expr, env.funcs, compilePattern)
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      const offset = sourceInfo?.positions[String(error.part) as never] as number | undefined
+      throw new ExpressionError(error.message, offset === undefined ? undefined : place(text, offset))
+    }
+    const run = plan(env, expr) as (variables: Readonly<Record<string, CelInput>>) => unknown
+    return (request) => {
+      const value = run(new Variables(request, time) as never)
+      if (isCelError(value)) throw new EvaluationError(value.message)
+      return value
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import { createRequire } from 'node:module'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import type { expressionCompiler } from './compile.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * Compiles an expression of CEL over the variables `request` and `identity`; see docs/authorization.md. Throws
+     * an `ExpressionError` that says what is wrong and where.
+     * @returns its value for a request; throws an `EvaluationError` where it has none, which is never to be taken for a yes
+     */
+    compileExpression(text: string): (request: FastifyRequest) => unknown
+  }
+}
+
+const require = createRequire(import.meta.url)
+
+export default fp(
+  async (app: FastifyInstance) => {
+    let compile: ReturnType<typeof expressionCompiler> | undefined
+    app.decorate('compileExpression', (text) => {
+      // With the first expression and not before: CEL takes longer to load than all the rest of the gateway.
+      compile ??= (require('./compile.ts') as typeof import('./compile.ts')).expressionCompiler(() =>
+        Date.now(),
+      )
+      return compile(text)
+    })
+  },
+  { name: 'expressions' },
+)

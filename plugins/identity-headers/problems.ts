@@ -1,0 +1,54 @@
+import type { GatewayConfig } from '../config/define.ts'
+import type { Problem } from '../config/errors.ts'
+import { written } from '../config/messages.ts'
+import { conflated } from '../config/own-headers.ts'
+import { hashBits, keyProblem } from './sign.ts'
+
+/** Headers that mean something else, or that the gateway says already. */
+const TAKEN =
+  /^(?:accept.*|authorization|cache-control|connection|content-.*|cookie|date|expect|forwarded|host|http2-settings|if-.*|keep-alive|origin|proxy-.*|range|te|trailer|transfer-encoding|upgrade|via|x-forwarded-.*|x-real-ip|x-request-id)$/
+
+/** What a schema cannot say of `identityHeaders`. */
+export function identityHeaderProblems({ identityHeaders, routes }: GatewayConfig): Problem[] {
+  if (identityHeaders === undefined) return []
+  const problems: Problem[] = []
+  const say = (message: string, ...steps: string[]): void => {
+    problems.push({ path: written('identityHeaders', ...steps), message })
+  }
+  const { headers, jwt } = identityHeaders
+  const own = new Set<string>()
+  const take = (name: string, ...steps: string[]): void => {
+    if (!/^[a-z0-9-]+$/.test(name)) say('is no good name; write lower-case letters, digits and "-"', ...steps)
+    else if (TAKEN.test(name)) say('means something else already; take a name of your own', ...steps)
+    else if (own.has(name)) say('is told twice; take another name', ...steps)
+    own.add(name)
+  }
+  for (const name of Object.keys(headers)) take(name, 'headers', name)
+  if (jwt !== undefined) {
+    take(jwt.header, 'jwt', 'header')
+    const { secret, privateKey } = jwt
+    const algorithm = jwt.algorithm ?? (secret === undefined ? 'RS256' : 'HS256')
+    if ((secret === undefined) === (privateKey === undefined))
+      say('needs one of `secret` and `privateKey`, from the environment', 'jwt')
+    else if (algorithm.startsWith('HS') !== (secret !== undefined))
+      say(`does not go with \`${secret === undefined ? 'privateKey' : 'secret'}\``, 'jwt', 'algorithm')
+    else if (privateKey !== undefined) {
+      const message = keyProblem(privateKey, algorithm)
+      if (message !== undefined) say(message, 'jwt', 'privateKey')
+    } else if (Buffer.byteLength(secret as string) * 8 < hashBits(algorithm))
+      say(
+        `is shorter than ${hashBits(algorithm) / 8} bytes (RFC 7518, 3.2); take a longer one`,
+        'jwt',
+        'secret',
+      )
+  }
+  for (const [index, route] of routes.entries()) {
+    for (const name of Object.keys(route.headers ?? {})) {
+      if (!own.has(conflated(name))) continue
+      const message =
+        'is said by the gateway itself, after routing: here it would be what a client says; match on another'
+      problems.push({ path: written('routes', index, 'headers', name), message })
+    }
+  }
+  return problems
+}

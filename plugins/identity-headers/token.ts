@@ -1,0 +1,77 @@
+/** A signed token that tells an upstream who calls, so that it need not trust whoever can reach it (RFC 7519). */
+import { claimAt, type Identity } from '../upstreams/identity.ts'
+
+export interface TokenOptions {
+  readonly issuer: string
+  readonly lifetimeMs: number
+  /** Paths of claims of the identity that are told too, under the last step of their path. */
+  readonly claims: readonly string[]
+  /** Header of the token, as JSON. */
+  readonly header: object
+  /** Signs a text; returns it in base64url. */
+  sign(text: string): string
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+/** So many tokens are remembered, one for each caller and audience. */
+const REMEMBERED = 10_000
+
+interface Kept {
+  readonly token: string
+  /** Milliseconds since 1970: from then on a new one is made. */
+  readonly until: number
+}
+
+function base64url(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
+}
+
+/** Makes tokens, and uses each for half of its lifetime, so that one always has at least half of it before it. */
+export class TokenMaker {
+  readonly #options: TokenOptions
+  readonly #kept = new Map<string, Kept>()
+  /** What is said of an identity as text: authentication hands out the same object for the same credential. */
+  readonly #texts = new WeakMap<Identity, string>()
+
+  constructor(options: TokenOptions) {
+    this.#options = options
+  }
+
+  /** @param audience names of the upstreams that it is for, as JSON */
+  tokenFor(identity: Identity, audience: string): string {
+    let said = this.#texts.get(identity)
+    if (said === undefined) {
+      said = JSON.stringify(this.#said(identity))
+      this.#texts.set(identity, said)
+    }
+    const key = `${audience} ${said}`
+    const now = this.#options.now()
+    const kept = this.#kept.get(key)
+    if (kept !== undefined && now < kept.until) return kept.token
+    const token = this.#make(said, audience, now)
+    this.#kept.delete(key)
+    if (this.#kept.size >= REMEMBERED) this.#kept.delete(this.#kept.keys().next().value as string)
+    this.#kept.set(key, { token, until: now + this.#options.lifetimeMs / 2 })
+    return token
+  }
+
+  #said({ name, kind, consumer, plan, scopes, roles, claims }: Identity): object {
+    const told: Record<string, unknown> = {}
+    for (const path of this.#options.claims) {
+      const value = claimAt(claims, path)
+      if (value !== undefined) told[path.slice(path.lastIndexOf('.') + 1)] = value
+    }
+    // Last, so that no claim takes the place of what the gateway says itself.
+    return { ...told, sub: name, kind, consumer, plan, scope: scopes.join(' '), roles }
+  }
+
+  #make(said: string, audience: string, now: number): string {
+    const { header, issuer, lifetimeMs, sign } = this.#options
+    const iat = Math.floor(now / 1000)
+    const exp = Math.floor((now + lifetimeMs) / 1000)
+    const payload = { ...JSON.parse(said), iss: issuer, aud: JSON.parse(audience), iat, exp }
+    const text = `${base64url(header)}.${base64url(payload)}`
+    return `${text}.${sign(text)}`
+  }
+}

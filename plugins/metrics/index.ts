@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Target } from '../upstreams/contract.ts'
+import { GatewayError } from '../upstreams/errors.ts'
+import type { Collector, Measures } from '../upstreams/measures.ts'
+import { type Pages, serveMetrics } from './endpoints.ts'
+import { collectorFamilies, collectorProblem } from './exposition/collector-families.ts'
+import { formatFor } from './exposition/negotiate.ts'
+import { CONTENT_TYPES, type Family } from './exposition/page.ts'
+import { render } from './exposition/render.ts'
+import { requestFamilies } from './exposition/request-families.ts'
+import { targetFamilies } from './exposition/target-families.ts'
+import { upstreamFamilies } from './exposition/upstream-families.ts'
+import { certificateEnds } from './process/certificates.ts'
+import { Collections } from './process/collections.ts'
+import { EventLoop } from './process/event-loop.ts'
+import { processFamilies } from './process/families.ts'
+import { Recorder } from './recorder.ts'
+import type { RouteSeries } from './route-series.ts'
+import { statsText } from './stats.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What has come of the requests so far, for those who judge it in this process. */
+    measures: Measures
+  }
+}
+
+/** The code of the error that a client was answered with; undefined where it was none of the gateway's making. */
+function codeOf({ failure }: FastifyRequest): string | undefined {
+  // Undefined where the plugin that keeps it has been taken out.
+  if (failure === null || failure === undefined) return undefined
+  if (failure instanceof GatewayError) return failure.code
+  const { statusCode = 500 } = failure as Error & { statusCode?: number }
+  return statusCode < 500 ? 'GTW_BAD_REQUEST' : 'GTW_INTERNAL'
+}
+
+/** Without an exchange the way to the name is longer: Fastify makes `routeOptions` anew each time. */
+function seriesOf(recorder: Recorder, request: FastifyRequest): RouteSeries {
+  const { exchange } = request
+  if (exchange !== null) return recorder.routes.get(exchange.plan.route) ?? recorder.none
+  const { config, url } = request.routeOptions
+  if (config.gateway !== undefined) return recorder.routes.get(config.gateway.name) ?? recorder.none
+  return request.is404 || url === undefined || url.startsWith('/~holdfast/') ? recorder.none : recorder.local
+}
+
+function record(app: FastifyInstance, recorder: Recorder): void {
+  app.onRequestEnd((request, _reply, end) => {
+    // Null where nobody traces, undefined where the plugin that does has been taken out.
+    const { traceId } = request as { traceId?: string | null }
+    const traced = typeof traceId === 'string'
+    const code = codeOf(request)
+    recorder.ended(
+      seriesOf(recorder, request),
+      end,
+      request.exchange,
+      code,
+      traced ? traceId : request.id,
+      traced,
+    )
+  })
+  const { fleet } = recorder
+  if (fleet !== undefined) {
+    for (const { targets } of app.upstreams.upstreams.values()) {
+      for (const target of targets) fleet.follow(target)
+    }
+    app.upstreams.onTargetChange((change) => fleet.changed(change))
+  }
+  app.upstreams.subscribe((target, outcome) => recorder.settled(target, outcome))
+  app.upstreams.onEvent((event) => recorder.heard(event))
+}
+
+/** What another concern counts, over all its labels; 0 where there is no such concern. */
+function sumOf(collectors: readonly Collector[], wanted: string): number {
+  let sum = 0
+  const add = (value: number): void => {
+    sum += value
+  }
+  collectors.find(({ name }) => name === wanted)?.collect(add)
+  return sum
+}
+
+function versionOfHouse(): string {
+  const text = readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+export default fp(
+  async (app) => {
+    const { metrics, routes, upstreams } = app.gateway
+    const now = () => performance.now()
+    const { buckets, perTarget } = metrics
+    const names = () => app.compiledRoutes.map(({ name }) => name)
+    const options = { routes: names, upstreams: Object.keys(upstreams), buckets, perTarget }
+    const recorder = new Recorder(options, now)
+    app.decorate('measures', recorder.measures)
+    record(app, recorder)
+
+    const loop = new EventLoop()
+    const collections = new Collections()
+    const facts = {
+      version: versionOfHouse(),
+      routes: routes.length,
+      upstreams: recorder.upstreams.size,
+      certificates: certificateEnds(app.gateway),
+      loop,
+      collections,
+    }
+    app.addHook('onReady', async () => {
+      recorder.addRoutes()
+      for (const collector of app.upstreams.collectors) {
+        const problem = collectorProblem(collector)
+        if (problem !== undefined) throw new Error(problem)
+      }
+      loop.start()
+      collections.start()
+    })
+    app.addHook('onClose', async () => {
+      loop.stop()
+      collections.stop()
+    })
+
+    const failed = ({ name }: Collector, error: unknown) =>
+      app.log.error({ err: error }, `the metric "${name}" could not be collected`)
+    const epochMs = metrics.exemplars ? performance.timeOrigin : undefined
+    function* families(): Generator<Family> {
+      yield* requestFamilies(recorder, epochMs)
+      yield* upstreamFamilies(recorder, app.upstreams.upstreams)
+      const histograms = perTarget === 'histograms'
+      if (recorder.fleet !== undefined)
+        yield* targetFamilies(recorder.fleet, app.upstreams.upstreams, histograms)
+      yield* collectorFamilies(app.upstreams.collectors, failed)
+      yield* processFamilies(facts)
+    }
+    const pages: Pages = {
+      metrics({ headers }) {
+        const format = formatFor(headers.accept)
+        const beganAt = now()
+        return {
+          type: CONTENT_TYPES[format],
+          pieces: () => render(families(), format),
+          sent: () => recorder.fleet?.scraped(beganAt),
+        }
+      },
+      stats(targets) {
+        const gateway = {
+          version: facts.version,
+          eventLoop: { ...loop.delay, utilization: loop.utilization },
+          residentBytes: process.memoryUsage.rss(),
+          connections: sumOf(app.upstreams.collectors, 'connections'),
+        }
+        const about = { at: new Date().toISOString(), uptimeSeconds: Math.round(now() / 1000), gateway }
+        const opinionsOn = targets ? (target: Target) => app.upstreams.opinionsOn(target) : undefined
+        return statsText(recorder, app.upstreams.upstreams, now(), about, opinionsOn)
+      },
+    }
+    app.addHook('onReady', async () => {
+      // The admin listener may have been loaded after this.
+      if (app.hasDecorator('admin') && app.admin !== null) serveMetrics(app.admin, pages)
+    })
+  },
+  { name: 'metrics', dependencies: ['config', 'upstreams', 'transport'] },
+)

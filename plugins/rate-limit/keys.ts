@@ -1,0 +1,85 @@
+import { clientNetwork } from '../upstreams/client-network.ts'
+import type { Identity } from '../upstreams/identity.ts'
+import type { By, Rule } from './rule.ts'
+
+/** What a request is told apart by. A FastifyRequest is one. */
+export interface KeyedRequest {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly ip: string
+  readonly identity: Pick<Identity, 'id' | 'consumer'> | null
+}
+
+/** An expression of the config, compiled; throws for a request of which it has no value. */
+export type Evaluate = (request: KeyedRequest) => unknown
+
+function own(headers: KeyedRequest['headers'], name: string): string | undefined {
+  if (!Object.hasOwn(headers, name)) return undefined
+  const value = headers[name]
+  return Array.isArray(value) ? value.join(',') : value
+}
+
+function evaluated(evaluate: Evaluate, request: KeyedRequest): unknown {
+  try {
+    return evaluate(request)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * What tells the requests of a limit apart. The first letter says what it is, so that no header can be made to look
+ * like somebody's address. Requests that an expression has no value for are counted together.
+ */
+export function keyReader(
+  { by, ipv6Prefix }: { readonly by: By; readonly ipv6Prefix: number },
+  compile: (expression: string) => Evaluate,
+): (request: KeyedRequest) => string {
+  const address = ({ ip }: KeyedRequest): string => `a${clientNetwork(ip, ipv6Prefix)}`
+  if (typeof by === 'object') {
+    const evaluate = compile(by.expression)
+    return (request) => {
+      const value = evaluated(evaluate, request)
+      return value === undefined || value === null ? 'x' : `x=${text(value)}`
+    }
+  }
+  switch (by) {
+    case 'all':
+      return () => ''
+    case 'address':
+      return address
+    case 'identity':
+      return (request) => (request.identity === null ? address(request) : `i${request.identity.id}`)
+    case 'consumer':
+      return (request) => {
+        const { identity } = request
+        if (identity === null) return address(request)
+        return identity.consumer === undefined ? `i${identity.id}` : `c${identity.consumer}`
+      }
+    default: {
+      const name = by.slice('header:'.length).toLowerCase()
+      return (request) => {
+        const value = own(request.headers, name)
+        return value === undefined || value === '' ? address(request) : `h${value}`
+      }
+    }
+  }
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'object') return String(value)
+  return JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? String(inner) : inner))
+}
+
+/** What a request costs: what an expression says, rounded up; 1 if that is no number from 0 up. */
+export function costReader(
+  { cost }: Pick<Rule, 'cost'>,
+  compile: (expression: string) => Evaluate,
+): (request: KeyedRequest) => number {
+  if (typeof cost === 'number') return () => cost
+  const evaluate = compile(cost.expression)
+  return (request) => {
+    const value = evaluated(evaluate, request)
+    const number = typeof value === 'number' || typeof value === 'bigint' ? Number(value) : Number.NaN
+    return number >= 0 ? Math.min(Math.ceil(number), Number.MAX_SAFE_INTEGER) : 1
+  }
+}

@@ -1,0 +1,63 @@
+import type { Target } from '../upstreams/contract.ts'
+import type { Collector } from '../upstreams/measures.ts'
+import type { Memory } from './memory.ts'
+import type { TargetPool } from './pools.ts'
+
+/** Tunnels of upgrades: those that are open, and how many there have been. */
+export interface TunnelCounts {
+  open(): number
+  total(): number
+}
+
+/** What the transport shows of its connections and of the memory for bodies. */
+export function transportCollectors(
+  pools: ReadonlyMap<Target, TargetPool>,
+  memory: Memory,
+  tunnels: TunnelCounts,
+  slowClients: ReadonlyMap<string, number>,
+): Collector[] {
+  const ofPools = (
+    name: string,
+    help: string,
+    numberOf: (stats: TargetPool['pool']['stats']) => number,
+  ): Collector => ({
+    name,
+    help,
+    type: 'gauge',
+    labels: ['upstream', 'target'],
+    collect(add) {
+      for (const [{ upstream, origin }, { pool }] of pools) add(numberOf(pool.stats), upstream, origin)
+    },
+  })
+  const single = (name: string, type: Collector['type'], help: string, value: () => number): Collector => ({
+    name,
+    help,
+    type,
+    labels: [],
+    collect: (add) => add(value()),
+  })
+  return [
+    ofPools('pool_connections', 'Connections to the target that are open.', ({ connected }) => connected),
+    ofPools('pool_idle_connections', 'Those of them that no request uses.', ({ free }) => free),
+    ofPools(
+      'pool_queued_requests',
+      'Requests that wait for a connection to the target.',
+      ({ queued }) => queued,
+    ),
+    {
+      name: 'slow_clients_cut_total',
+      help: 'Clients that were cut off because they were slow while others waited for a connection.',
+      type: 'counter',
+      labels: ['upstream'],
+      collect(add) {
+        for (const [upstream, count] of slowClients) add(count, upstream)
+      },
+    },
+    single('body_memory_bytes', 'gauge', 'Memory that bodies held whole take.', () => memory.used),
+    single('body_memory_limit_bytes', 'gauge', 'What they may take at most.', () => memory.size),
+    single('tunnels_open', 'gauge', 'Upgraded connections that are open, WebSockets say.', () =>
+      tunnels.open(),
+    ),
+    single('tunnels_total', 'counter', 'Upgrades that a target has agreed to.', () => tunnels.total()),
+  ]
+}
