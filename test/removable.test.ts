@@ -3,10 +3,12 @@
  * serves. A config that uses what was deleted is refused: a missing guard must never mean open doors.
  */
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { existsSync, readdirSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { readGateway } from '../plugins/config/load.ts'
 import { copyHouse, ROOT, startProcess } from './support/process.ts'
 import { startTarget } from './support/target.ts'
 
@@ -91,6 +93,19 @@ async function serve(t: Parameters<typeof startTarget>[0], without: readonly str
   return { target, gateway }
 }
 
+/** A folder of all the schemas there are, but for one: what a config is read by. */
+async function schemasWithout(t: Parameters<typeof startTarget>[0], without: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-schemas-'))
+  t.after(() => rm(folder, { recursive: true }))
+  for (const name of [...NEEDED, ...concerns]) {
+    const schema = join(ROOT, 'plugins', name, 'schema.ts')
+    if (name === without || !existsSync(schema)) continue
+    await mkdir(join(folder, name))
+    await symlink(schema, join(folder, name, 'schema.ts'))
+  }
+  return folder
+}
+
 const LIMIT = { timeout: 180_000, concurrency: 4 }
 
 describe('a concern that is deleted', LIMIT, () => {
@@ -108,11 +123,26 @@ describe('a concern that is deleted', LIMIT, () => {
     })
   }
 
+  it('and was a guard: a start with a config that uses it ends, and says why', LIMIT, async (t) => {
+    const { refusal, ...wanted } = USES['auth'] as (typeof USES)[string]
+    const { gateway } = await serve(t, ['auth'], wanted)
+    assert.equal(await gateway.ended, 1, gateway.output())
+    assert.ok(gateway.output().includes(`  ${refusal}`), gateway.output())
+  })
+
   for (const [concern, { refusal, ...wanted }] of Object.entries(USES)) {
-    it(`${concern}: a config that uses it is refused`, LIMIT, async (t) => {
-      const { gateway } = await serve(t, [concern], wanted)
-      assert.equal(await gateway.ended, 1, gateway.output())
-      assert.ok(gateway.output().includes(`  ${refusal}`), gateway.output())
+    it(`${concern}: a config that uses it is refused`, async (t) => {
+      const folder = await schemasWithout(t, concern)
+      const config = configFor('http://127.0.0.1:9', wanted)
+      const { default: input } = await import(`data:text/javascript,${encodeURIComponent(config)}`)
+      const { problems } = await readGateway(input, 'gateway.config.ts', folder)
+      const told = problems.map(({ path, message }) => `${path}: ${message}`)
+      assert.ok(
+        told.some((line) => line.startsWith(refusal)),
+        told.join('\n'),
+      )
+      const all = await readGateway(input, 'gateway.config.ts')
+      assert.ok(!all.problems.some(({ message }) => message.startsWith('unknown key')), 'the key is one')
     })
   }
 
