@@ -1,4 +1,5 @@
 import type { Outcome } from '../../upstreams/contract.ts'
+import { evidenceAgainst } from '../../upstreams/evidence.ts'
 import { carried } from './slots.ts'
 
 /** How many usual latencies the first failure counts as. */
@@ -16,10 +17,10 @@ const FORGOTTEN = 12
 /** Time constant by which latencies fade, in milliseconds. */
 const FADES = 10_000
 
-/** The attempt failed, or its answer says that the target could not do it: 429 or 5xx. */
+/** What speaks against a target, and besides what says that it has too much to do: a 429, a full queue. */
 export function isFailure(outcome: Outcome): boolean {
-  if (outcome.kind === 'failed') return true
-  return outcome.kind === 'answered' && (outcome.status >= 500 || outcome.status === 429)
+  if (evidenceAgainst(outcome) === 'failure') return true
+  return outcome.kind === 'answered' ? outcome.status === 429 : outcome.kind === 'failed'
 }
 
 /**
