@@ -527,7 +527,11 @@ describe('actions', { timeout: 60_000, concurrency: 2 }, () => {
     )
     assert.equal((await ask(port)).status, 200)
     assert.equal(measured(app, 'alert_shed_total')['all']! > 0, true)
-    assert.deepEqual(measured(app, 'alert_actions_total'), { 'busy done': 1, 'busy undone': 1 })
+    assert.deepEqual(measured(app, 'alert_actions_total'), {
+      'busy done': 1,
+      'busy undone': 1,
+      'busy refused': 0,
+    })
   })
 
   it('a split is changed, and an operator may change it back while the alert fires', async (t) => {

@@ -98,7 +98,9 @@ export async function startProcess(
       if (!piece.startsWith('{')) continue
       const line = JSON.parse(piece) as Record<string, unknown>
       lines.push(line)
-      if (String(line['msg']).startsWith('Server listening')) listening()
+      // The admin listener says so too, and earlier.
+      const { msg } = line as { msg?: unknown }
+      if (String(msg).startsWith('Server listening') && String(msg).endsWith(`:${port}`)) listening()
     }
   }
   child.stdout.on('data', take)

@@ -165,6 +165,21 @@ describe('the registry', () => {
     assert.throws(() => registry.useFailover(failover), /there can be one/)
   })
 
+  it('tells what is held against a target, and by whom', () => {
+    const { registry, users } = registryOf([0, 0])
+    const [first, second] = users.targets as [Target, Target]
+    registry.addHealthSource({ name: 'content', allows: () => true })
+    registry.addHealthSource({ name: 'strict', allows: (target) => target !== first })
+    registry.addHealthSource({ name: 'new', allows: (target) => target !== first, veto: () => 'unchecked' })
+    registry.addHealthSource({ name: 'gentle', allows: () => true, share: () => 0.4 })
+    assert.deepEqual(registry.opinionsOn(first), [
+      { by: 'strict', veto: 'unhealthy', share: 1 },
+      { by: 'new', veto: 'unchecked', share: 1 },
+      { by: 'gentle', veto: undefined, share: 0.4 },
+    ])
+    assert.deepEqual(registry.opinionsOn(second), [{ by: 'gentle', veto: undefined, share: 0.4 }])
+  })
+
   it('says which upstream there is none of', () => {
     const { registry } = registryOf([0])
     assert.throws(() => registry.upstream('user'), /no upstream is named "user"/)
