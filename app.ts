@@ -17,16 +17,16 @@ export const options = serverOptions(gateway.config)
 async function app(fastify: FastifyInstance, opts: { readonly gateway?: LoadedGateway }): Promise<void> {
   const loaded = opts.gateway ?? gateway
   restoreRequests(fastify)
-  const local = collectLocalRoutes(fastify)
+  const local = collectLocalRoutes(fastify, loaded.config.routes)
   await fastify.register(autoload, {
     dir: join(import.meta.dirname, 'plugins'),
     maxDepth: 1,
     options: { gateway: loaded, local },
   })
+  await fastify.register(autoload, { dir: join(import.meta.dirname, 'routes'), options: {} })
   await fastify.serveRoutes()
   const problems = fastify.gatewayProblems()
   if (problems.length > 0) throw new ConfigError(loaded.file, problems)
-  await fastify.register(autoload, { dir: join(import.meta.dirname, 'routes'), options: {} })
 }
 
 // No context of its own: what plugins decorate is found on the server itself, by `rewriteUrl` too.

@@ -6,7 +6,7 @@ import { compileRoute, routeMatch } from './compile.ts'
 import { findShadowed } from './overlap.ts'
 import { createRouter } from './router.ts'
 
-const ENDS = ['upstream', 'split', 'redirect', 'respond'] as const
+const ENDS = ['upstream', 'split', 'redirect', 'respond', 'endpoint'] as const
 
 function message(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
@@ -16,7 +16,7 @@ function endProblem(route: RouteConfig): string | undefined {
   const given = ENDS.filter((end) => route[end] !== undefined)
   if (given.length === 1) return undefined
   return given.length === 0
-    ? 'goes nowhere; give it an `upstream`, a `split`, a `redirect` or a `respond`'
+    ? 'goes nowhere; give it an `upstream`, a `split`, a `redirect`, a `respond` or an `endpoint`'
     : `has ${given.map((end) => `\`${end}\``).join(' and ')}, of which it can have one`
 }
 
@@ -37,6 +37,22 @@ function pointlessProblems(route: RouteConfig, path: string): Problem[] {
     path: `${path}.${key}`,
     message: 'does nothing, since the route forwards nothing; take it out or give the route an `upstream`',
   }))
+}
+
+/** Fastify finds endpoints by path and method alone, and their answers are their own. */
+const NOT_OF_ENDPOINTS = ['host', 'headers', 'query', 'cookies', 'responseHeaders', 'logLevel'] as const
+
+function endpointProblems(route: RouteConfig, path: string): Problem[] {
+  if (route.endpoint !== true) return []
+  const problems = NOT_OF_ENDPOINTS.filter((key) => route[key] !== undefined).map((key) => ({
+    path: `${path}.${key}`,
+    message: 'does nothing for an `endpoint`, which takes all requests of its path; take it out',
+  }))
+  if (typeof route.path === 'string' && route.path.startsWith('/')) return problems
+  return [
+    ...problems,
+    { path: `${path}.path`, message: 'of an `endpoint` has to be the path as it stands in its file' },
+  ]
 }
 
 function regexesOf(route: RouteConfig, index: number): (CheckedRegex & { at: string })[] {
@@ -61,7 +77,7 @@ export async function routeProblems(routes: readonly RouteConfig[]): Promise<Pro
     const path = `routes[${index}]`
     const end = endProblem(route)
     if (end !== undefined) problems.push({ path, message: end })
-    problems.push(...pointlessProblems(route, path))
+    problems.push(...pointlessProblems(route, path), ...endpointProblems(route, path))
     const shares = Object.values(route.split ?? {})
     if (shares.length > 0 && shares.every((share) => share === 0)) {
       problems.push({ path: `${path}.split`, message: 'all shares are 0, so no upstream could be chosen' })

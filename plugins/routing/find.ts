@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../upstreams/errors.ts'
 import { canonicalise } from './canonical.ts'
 import type { CompiledRoute } from './compile.ts'
+import { isHost } from './host.ts'
 import { INTERNAL, type LocalRoutes, MATCH } from './local.ts'
 import type { Params } from './route-match.ts'
 import { createRouter } from './router.ts'
@@ -65,6 +66,7 @@ export function findRoute(
     const { path, query } = canonical
     const method = raw.method ?? 'GET'
     const host = raw.headers.host ?? (raw.headers[':authority'] as string | undefined) ?? ''
+    if (!isHost(host)) return refuse(raw, badRequest('The Host header is no host'))
     if (local.has(method, path, host)) return path + query
     if (preflights.size > 0 && method === 'OPTIONS') {
       const asked = raw.headers['access-control-request-method']

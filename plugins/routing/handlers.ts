@@ -3,7 +3,7 @@ import { GatewayError } from '../upstreams/errors.ts'
 import type { ExchangePlan } from '../upstreams/exchange.ts'
 import type { CompiledRoute } from './compile.ts'
 import type { Headers } from './edits.ts'
-import { type Match, type Matched, TYPE } from './find.ts'
+import { type Match, type Matched, NO_MATCH, TYPE } from './find.ts'
 import { MATCH } from './local.ts'
 import type { Params } from './route-match.ts'
 import type { Splits } from './split.ts'
@@ -103,9 +103,15 @@ function edited(route: CompiledRoute, reply: FastifyReply): FastifyReply {
   return reply
 }
 
+function nothingHere(): never {
+  throw NO_MATCH
+}
+
 /** @param random uniform in [0, 1): for splits and mirrors */
 export function handlerOf(app: FastifyInstance, route: CompiledRoute, random: () => number, splits: Splits) {
   if (route.redirect !== undefined) return redirect(route, route.redirect)
   if (route.config.respond !== undefined) return respond(route)
+  // Fastify has the endpoint itself; here is who asks for another method of its path.
+  if (route.config.endpoint === true) return nothingHere
   return forward(app, route, random, splits)
 }

@@ -3,6 +3,17 @@
 /** The longest name that DNS knows (RFC 1035): longer ones are not worth stripping label by label. */
 export const LONGEST_HOST = 253
 
+/** All that a name, an address and a port are written with (RFC 3986, 3.2.2), but for escapes, which nobody means. */
+const AUTHORITY = /^[\w.~!$&'()*+,;=:[\]-]*$/
+
+/**
+ * Whether a Host header is one (RFC 9112, 3.2). What is none may still be read by an upstream, and as another host than
+ * here: `x@admin.example.com`, `admin.example.com/`, `admin%2eexample.com`, `admin.example.com..`.
+ */
+export function isHost(host: string): boolean {
+  return AUTHORITY.test(host) && !host.includes('..') && !host.includes(',')
+}
+
 const NEEDS_WORK = /[A-Z:]|\.$/
 
 /** Lower-case, without port (`[::1]:80` becomes `[::1]`) and without the root's trailing dot. */

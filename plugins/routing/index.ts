@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { GatewayError } from '../upstreams/errors.ts'
 import type { Identity } from '../upstreams/identity.ts'
-import { type CompiledRoute, compileRoute } from './compile.ts'
+import type { CompiledRoute } from './compile.ts'
 import { findRoute, hideStrangeType, type Matched, NO_MATCH, notAllowed } from './find.ts'
 import { type Guard, type GuardSpec, guardsByRoute, runGuards } from './guards.ts'
 import { handlerOf } from './handlers.ts'
@@ -50,7 +50,7 @@ function refusePreflight({ method }: FastifyRequest, done: (error?: Error) => vo
 
 export default fp<{ local: LocalRoutes }>(
   async (app, { local }) => {
-    const routes = app.gateway.routes.map(compileRoute)
+    const { routes } = local
     const guards: GuardSpec[] = []
     const preflights = new Set<number>()
     let unrouted: readonly Guard[] = []
@@ -85,17 +85,17 @@ export default fp<{ local: LocalRoutes }>(
     // Here, after the access log, what no route takes is refused.
     app.addHook('onRequest', (request, reply, done) => {
       const match = (request.raw as Matched)[MATCH]
-      if (match === undefined) return done()
       if (match instanceof GatewayError) {
         return runGuards(unrouted, request, reply, (error) => done(error ?? match))
       }
-      hideStrangeType(request.raw)
+      if (match !== undefined) hideStrangeType(request.raw)
       const route = request.routeOptions.config.gateway
       const guards = route === undefined ? undefined : guarded?.get(route)
       if (guards === undefined || guards.length === 0) return done()
-      runGuards(guards, request, reply, match.preflight ? refusePreflight(request, done) : done)
+      runGuards(guards, request, reply, match?.preflight === true ? refusePreflight(request, done) : done)
     })
 
+    app.checkGateway(() => local.endpoints.problems())
     app.decorate('serveRoutes', async () => {
       await app.register(async (scope) => {
         // Bodies pass through unread: the exchange takes them off the connection itself.

@@ -1,11 +1,17 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import FindMyWay from 'find-my-way'
+import type { RouteConfig } from '../config/define.ts'
+import { type CompiledRoute, compileRoute } from './compile.ts'
+import { Endpoints } from './endpoints.ts'
 import type { Params } from './route-match.ts'
 
 /** Whether an endpoint of the gateway itself answers a path. */
 export interface LocalRoutes {
   has(method: string, path: string, host: string): boolean
+  /** The routes of the config, ready to run, in its order. */
+  readonly routes: readonly CompiledRoute[]
+  readonly endpoints: Endpoints
 }
 
 /** Under this, Fastify finds what our router has found already. No client's path gets there. */
@@ -38,12 +44,18 @@ export function restoreRequests(app: FastifyInstance): void {
  * Listens to the routes that plugins and `routes/` add to Fastify, so that they go before the config's.
  * To be called before the first of them is added.
  */
-export function collectLocalRoutes(app: FastifyInstance): LocalRoutes {
+export function collectLocalRoutes(app: FastifyInstance, routes: readonly RouteConfig[]): LocalRoutes {
   // By method and then by path: no text is put together for a look-up that every request makes.
   const fixed = new Map<string, Set<string>>()
+  const compiled = routes.map(compileRoute)
+  const endpoints = new Endpoints(compiled)
   let router: FindMyWay.Instance<FindMyWay.HTTPVersion.V1> | undefined
-  app.addHook('onRoute', ({ method, url, constraints }: RouteOptions) => {
+  app.addHook('onRoute', (options: RouteOptions) => {
+    const { method, url, constraints } = options
     if (url.startsWith(INTERNAL)) return
+    const guarded = endpoints.routeOf([method].flat(), url)
+    // A copy: who adds several endpoints may give them the same.
+    if (guarded !== undefined) options.config = { ...options.config, gateway: guarded }
     for (const one of [method].flat()) {
       if (!/[:*]/.test(url) && constraints === undefined) {
         fixed.set(one, (fixed.get(one) ?? new Set()).add(url))
@@ -55,6 +67,8 @@ export function collectLocalRoutes(app: FastifyInstance): LocalRoutes {
     }
   })
   return {
+    routes: compiled,
+    endpoints,
     has: (method, path, host) =>
       (fixed.get(method)?.has(path) ?? false) ||
       (router?.find(method as 'GET', path, { host }) ?? null) !== null,

@@ -62,7 +62,7 @@ const route = {
   headers: optional(record(matcher)),
   query: optional(record(matcher)),
   cookies: optional(record(matcher)),
-  /** Where it goes. One of `upstream`, `split`, `redirect` and `respond`. */
+  /** Where it goes. One of `upstream`, `split`, `redirect`, `respond` and `endpoint`. */
   upstream: optional(upstreamName()),
   /** Several upstreams and their shares: `{ users: 95, canary: 5 }`. */
   split: optional(byUpstream(decimal({ minimum: 0 }))),
@@ -87,6 +87,11 @@ const route = {
       body: withDefault(text(), ''),
     }),
   ),
+  /**
+   * A file in `routes/`, or a plugin, answers this very path: here stands what guards it, and what the logs call it.
+   * Takes no conditions but `methods`.
+   */
+  endpoint: optional(custom<true>((value) => (value === true ? undefined : 'is true or left out'))),
   /** An upstream that is sent copies, whose answers are ignored. Bodies beyond `server.replayBody` are not copied. */
   mirror: optional(
     shorthand(
@@ -133,6 +138,7 @@ declare module '../config/define.ts' {
     split: typeof route.split
     redirect: typeof route.redirect
     respond: typeof route.respond
+    endpoint: typeof route.endpoint
     mirror: typeof route.mirror
     stripPrefix: typeof route.stripPrefix
     rewrite: typeof route.rewrite
