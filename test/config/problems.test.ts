@@ -86,7 +86,7 @@ describe('a config is refused for', () => {
     [
       'a route without an end',
       route({ path: '/x' }),
-      'routes[0]: goes nowhere; give it an `upstream`, a `split`, a `redirect` or a `respond`',
+      'routes[0]: goes nowhere; give it an `upstream`, a `split`, a `redirect`, a `respond` or an `endpoint`',
     ],
     [
       'a route with two ends',
