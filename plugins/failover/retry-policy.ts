@@ -36,8 +36,8 @@ export function mayRetry(attempt: Attempt, outcome: Outcome, retryOn: readonly n
 }
 
 /**
- * Milliseconds to wait before attempt `number + 1`. The first retry goes to another target and has nothing
- * to wait for; from then on uniform in [0, (2^n - 1) x 25 ms) (Envoy), n counting those retries.
+ * Milliseconds to wait before attempt `number + 1` at a target that was tried already. The first retry has nothing to
+ * wait for; from then on uniform in [0, (2^n - 1) x 25 ms) (Envoy), n counting those retries.
  */
 export function backoff(number: number, maxBackoff: number, random: () => number): number {
   if (number <= 1) return 0
@@ -54,10 +54,10 @@ export function pause(
   { maxBackoff, maxRetryAfter }: RetryOptions,
   random: () => number,
 ): number | undefined {
+  // Another target is no reason to wait, however many have failed: the budget sees to it that they are not stormed.
+  if (attempt.untried()) return 0
   const usual = backoff(attempt.number, maxBackoff, random)
   const asked = outcome.kind === 'answered' ? outcome.retryAfterMs : undefined
-  // Another target is no reason to wait, however many have failed.
-  if (attempt.untried()) return outcome.kind === 'failed' && !outcome.requestSent ? 0 : usual
   if (asked === undefined) return usual
   return asked <= maxRetryAfter ? Math.max(asked, usual) : undefined
 }

@@ -94,6 +94,20 @@ test('a refused connection costs the budget nothing as long as another target is
   assert.equal(asked.times, 1)
 })
 
+test('another target is no reason to wait, however many have failed and how; the same one is', () => {
+  for (const outcome of [refused, reset, status(503)]) {
+    const second = attempt({ ...GET, number: 2 })
+    assert.equal(
+      pause(second, outcome, OPTIONS, () => 0.9),
+      0,
+    )
+    assert.equal(
+      pause({ ...second, untried: () => false }, outcome, OPTIONS, () => 0.9),
+      22.5,
+    )
+  }
+})
+
 describe('a Retry-After', () => {
   const busy = (retryAfterMs: number): Outcome => ({
     kind: 'answered',
