@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import fp from 'fastify-plugin'
 import { listenError, opensWith } from '../config/bind.ts'
 import { GatewayError } from '../upstreams/errors.ts'
@@ -21,6 +21,8 @@ export default fp(
     }
     const listener = Fastify({
       loggerInstance: app.log.child({ listener: 'admin' }),
+      // Whoever scrapes or looks would write most of the log.
+      logController: new LogController({ disableRequestLogging: true }),
       // A misspelt key is an error and not something to drop in silence.
       ajv: { customOptions: { removeAdditional: false } },
     }) as unknown as FastifyInstance

@@ -96,3 +96,15 @@ test('a used admin port stops the start, with its path and remedy, and leaves no
   assert.equal(app.server.listening, false)
   await app.close()
 })
+
+test('the admin listener writes nothing of who looks at it: scrapes would be most of the log', async (t) => {
+  const lines: string[] = []
+  const app = await buildGateway({ ...one, admin: { port: 9901 } }, { log: (line) => lines.push(line) })
+  t.after(() => app.close())
+  await app.ready()
+  assert.equal((await (app.admin as NonNullable<typeof app.admin>).inject('/upstreams')).statusCode, 200)
+  assert.deepEqual(
+    lines.filter((line) => line.includes('/upstreams') || line.includes('request completed')),
+    [],
+  )
+})
