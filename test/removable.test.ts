@@ -8,7 +8,7 @@ import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { readGateway } from '../plugins/config/load.ts'
+import { loadSchemas, readGateway } from '../plugins/config/load.ts'
 import { copyHouse, ROOT, startProcess } from './support/process.ts'
 import { startTarget } from './support/target.ts'
 
@@ -135,7 +135,7 @@ describe('a concern that is deleted', LIMIT, () => {
       const folder = await schemasWithout(t, concern)
       const config = configFor('http://127.0.0.1:9', wanted)
       const { default: input } = await import(`data:text/javascript,${encodeURIComponent(config)}`)
-      const { problems } = await readGateway(input, 'gateway.config.ts', folder)
+      const { problems } = await readGateway(input, 'gateway.config.ts', loadSchemas(folder))
       const told = problems.map(({ path, message }) => `${path}: ${message}`)
       assert.ok(
         told.some((line) => line.startsWith(refusal)),

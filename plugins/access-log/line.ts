@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { GatewayConfig } from '../config/define.ts'
 import type { RequestEnd } from '../config/request-end.ts'
+import { routeName } from '../config/route-name.ts'
 import type { AttemptRecord } from '../upstreams/exchange.ts'
 import { redactedHeader, redactedUrl } from './redact.ts'
 
@@ -37,12 +38,6 @@ function entryOf(record: AttemptRecord, from: number): AttemptEntry {
     waitMs: sentAt === undefined ? undefined : round(sentAt - startedAt),
     tookMs: endedAt === undefined ? undefined : round(endedAt - startedAt),
   }
-}
-
-function routeOf({ routeOptions }: FastifyRequest): string | undefined {
-  const { gateway } = routeOptions.config
-  // What our router refused has no route of its own.
-  return gateway?.name ?? (routeOptions.url?.startsWith('/~holdfast/') ? undefined : routeOptions.url)
 }
 
 /** What the client asked for, without what has been taken out of it since: Fastify remembers the first it saw. */
@@ -84,7 +79,7 @@ export function lineOf(
     client: request.ip,
     identity:
       identity === null || !options.identity ? undefined : { name: identity.name, kind: identity.kind },
-    route: routeOf(request),
+    route: routeName(request),
     upstream: exchange?.plan.upstream,
     target: attempts?.at(-1)?.target.origin,
     attempts: attempts?.length,

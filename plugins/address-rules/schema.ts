@@ -16,6 +16,7 @@ const addresses = optional(object(properties))
 const routeAddresses = optional(object(properties))
 
 export const schema = { gateway: { addresses }, route: { addresses: routeAddresses } }
+export const guardKeys = ['addresses']
 
 declare module '../config/define.ts' {
   interface GatewaySchema {

@@ -2,21 +2,28 @@ import type { Upstream, UpstreamRegistry } from '../upstreams/contract.ts'
 import type { Action, Rule } from './rules/rule.ts'
 import type { Shedding } from './shedding.ts'
 
-/** Started, or why not. */
-type Started = { readonly undo: () => void; readonly stillRight?: () => boolean } | { readonly why: string }
+/** What is in force. */
+interface Started {
+  readonly undo: () => void
+  /** Why it has to end before its alert does, if it has. */
+  readonly over?: () => string | undefined
+}
 
 export interface ActionPorts {
   readonly upstreams: Pick<UpstreamRegistry, 'upstream'>
   readonly shedding: Shedding
-  /** Throws if it cannot be done; undefined goes back to the config's. */
-  setSplit(route: string, shares: Readonly<Record<string, number>> | undefined): void
+  /** Throws if it cannot be done. Returns what undoes it, unless somebody has set it anew since. */
+  setSplit(route: string, shares: Readonly<Record<string, number>>): () => void
   told(rule: Rule, what: 'done' | 'undone' | 'refused', why: string): void
 }
 
-/** What alerts do while they fire. Each is undone when its alert ends, when an operator says so, or when it does harm. */
+/**
+ * What alerts do while they fire. Each is undone when its alert ends, when an operator says so, or when it does harm.
+ * What an operator has done by hand meanwhile stays as it is.
+ */
 export class Actions {
   readonly #ports: ActionPorts
-  readonly #active = new Map<Rule, Exclude<Started, { why: string }>>()
+  readonly #active = new Map<Rule, Started>()
 
   constructor(ports: ActionPorts) {
     this.#ports = ports
@@ -29,13 +36,13 @@ export class Actions {
 
   start(rule: Rule): void {
     if (rule.action === undefined || this.#active.has(rule)) return
-    let started: Started
+    let started: Started | string
     try {
-      started = this.#start(rule.action)
+      started = this.#start(rule.action, `the alert ${rule.name}`)
     } catch (error) {
-      started = { why: error instanceof Error ? error.message : String(error) }
+      started = error instanceof Error ? error.message : String(error)
     }
-    if ('why' in started) this.#ports.told(rule, 'refused', started.why)
+    if (typeof started === 'string') this.#ports.told(rule, 'refused', started)
     else {
       this.#active.set(rule, started)
       this.#ports.told(rule, 'done', 'its alert fires')
@@ -59,18 +66,20 @@ export class Actions {
 
   /** To be called now and then: what was right when it was done may have become harmful. */
   look(): void {
-    for (const [rule, { stillRight }] of this.#active)
-      if (stillRight?.() === false) this.end(rule, 'no other target is left')
+    for (const [rule, { over }] of this.#active) {
+      const why = over?.()
+      if (why !== undefined) this.end(rule, why)
+    }
   }
 
-  #start(action: Action): Started {
+  /** @returns why not, where it cannot be done */
+  #start(action: Action, by: string): Started | string {
     const { shedding, setSplit, upstreams } = this.#ports
     switch (action.kind) {
       case 'drain':
-        return drain(upstreams.upstream(action.upstream), action.target)
+        return drain(upstreams.upstream(action.upstream), action.target, by)
       case 'split':
-        setSplit(action.route, action.shares)
-        return { undo: () => setSplit(action.route, undefined) }
+        return { undo: setSplit(action.route, action.shares) }
       case 'shed':
         shedding.set(action.scope, action.share)
         return { undo: () => shedding.set(action.scope, 0) }
@@ -78,18 +87,22 @@ export class Actions {
   }
 }
 
-function drain(upstream: Upstream, origin: string): Started {
+function drain(upstream: Upstream, origin: string, by: string): Started | string {
   const target = upstream.targets.find((one) => one.origin === origin)
-  if (target === undefined) return { why: `"${origin}" is no target any more` }
-  if (target.draining) return { why: `"${origin}" is draining already` }
+  if (target === undefined) return `"${origin}" is no target any more`
+  if (target.draining) return `"${origin}" is draining already`
   if (!upstream.eligible().some((one) => one !== target))
-    return { why: `"${origin}" is the last target that can be used` }
+    return `"${origin}" is the last target that can be used`
   // Not waited for: what it has under way it finishes.
-  void upstream.drain(target)
+  void upstream.drain(target, by)
   return {
     undo: () => {
-      if (upstream.targets.includes(target)) upstream.undrain(target)
+      if (upstream.targets.includes(target)) upstream.undrain(target, by)
     },
-    stillRight: () => upstream.eligible().length > 0,
+    over: () => {
+      if (!upstream.targets.includes(target)) return 'its target is gone'
+      if (!target.draining) return 'it was taken back by hand'
+      return upstream.eligible().length === 0 ? 'no other target is left' : undefined
+    },
   }
 }

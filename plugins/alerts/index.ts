@@ -1,5 +1,5 @@
 import fp from 'fastify-plugin'
-import { firstExpiry } from './certificates.ts'
+import { certificateEnds } from '../config/certificate-ends.ts'
 import { collectorsOf, Tally } from './collectors.ts'
 import { addEndpoints } from './endpoints.ts'
 import { countersFrom } from './engine/sources.ts'
@@ -33,7 +33,7 @@ export default fp(
     app.upstreams.onTargetChange(({ kind, target }) => {
       if (kind === 'removed') heard.forget(target)
     })
-    const expiry = firstExpiry(app.gateway)
+    const expiry = Math.min(...certificateEnds(app.gateway).map(({ at }) => at))
     const gauge = gaugesOf(
       app.upstreams,
       heard,
@@ -41,7 +41,7 @@ export default fp(
         const { limits } = upstreams[name] as (typeof upstreams)[string]
         return limits.connections + limits.queue
       },
-      () => (expiry === undefined ? undefined : (expiry - Date.now()) / 1000),
+      () => (Number.isFinite(expiry) ? expiry - Date.now() / 1000 : undefined),
     )
 
     const rateLimited = new Map(app.compiledRoutes.map(({ name }) => [name, 0]))

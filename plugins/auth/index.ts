@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin'
 import { written } from '../config/messages.ts'
 import { suggestion } from '../config/suggest.ts'
+import { Quiet } from '../upstreams/quiet.ts'
 import { createApiKey } from './api-key/create.ts'
 import type {
   Authenticator,
@@ -14,7 +15,6 @@ import { type Accepted, RouteAuthentication, type WithoutCredential } from './gu
 import { createIntrospection } from './introspection/create.ts'
 import { createJwt } from './jwt/create.ts'
 import { createMtls, dropClientCert } from './mtls/create.ts'
-import { Quiet } from './quiet.ts'
 import { acceptedKinds, kinds } from './schema.ts'
 import { createSignature } from './signature/create.ts'
 

@@ -108,6 +108,7 @@ export function check(config: GatewayConfig): readonly Problem[] {
 }
 
 export const schema = { gateway: { auth, consumers }, route: { auth: routeAuth } }
+export const guardKeys = ['auth']
 
 declare module '../config/define.ts' {
   interface GatewaySchema {

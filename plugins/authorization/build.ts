@@ -4,7 +4,7 @@ import type { Problem } from '../config/errors.ts'
 import type { Authorizer, AuthorizerContext, CreateAuthorizer } from './authorizer.ts'
 import { DEMANDS, type Demands, judge } from './demands.ts'
 import { forbidden, insufficientScope } from './errors.ts'
-import { methodsOf } from './methods.ts'
+import { methodsOf, overridesOf } from './methods.ts'
 
 export type AuthorizationConfig = NonNullable<RouteConfig['authorization']>
 type Request = Parameters<Authorizer>[0]
@@ -12,7 +12,7 @@ type Rules = Demands & { readonly when?: string }
 
 /** What building needs of the rest of the gateway. */
 export interface Building {
-  compileExpression(text: string): (request: Request) => unknown
+  compileExpression(text: string, wanted: 'bool'): (request: Request) => unknown
   kinds: ReadonlyMap<string, CreateAuthorizer<never>>
   realm: string | undefined
 }
@@ -30,12 +30,23 @@ function byIdentity(demands: Demands, realm: string | undefined): Authorizer {
   }
 }
 
+/** By the request's method, and by those that an upstream may take it for. */
+function byExpression(text: string, holds: (request: Request) => unknown): Authorizer {
+  if (!/\bmethod\b/.test(text)) return (request) => holds(request) === true
+  return (request) => {
+    if (holds(request) !== true) return false
+    for (const method of overridesOf(request)) {
+      if (holds(Object.create(request, { method: { value: method } })) !== true) return false
+    }
+    return true
+  }
+}
+
 function byRules(rules: Rules, { compileExpression, realm }: Building): Authorizer[] {
   const authorizers: Authorizer[] = []
   if (DEMANDS.some((key) => rules[key] !== undefined)) authorizers.push(byIdentity(rules, realm))
   if (rules.when !== undefined) {
-    const holds = compileExpression(rules.when)
-    authorizers.push((request) => holds(request) === true)
+    authorizers.push(byExpression(rules.when, compileExpression(rules.when, 'bool')))
   }
   return authorizers
 }
@@ -89,7 +100,7 @@ export function expressionProblems(
   return texts.flatMap(([path, text]) => {
     if (text === undefined) return []
     try {
-      compileExpression(text)
+      compileExpression(text, 'bool')
       return []
     } catch (error) {
       return [{ path, message: (error as Error).message }]

@@ -1,20 +1,24 @@
 import { createHash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Problem } from '../config/errors.ts'
 import { written } from '../config/messages.ts'
 import { suggestion } from '../config/suggest.ts'
+import { Quiet } from '../upstreams/quiet.ts'
+import { ServiceBreaker } from '../upstreams/service-breaker.ts'
 import type { Authorizer, AuthorizerKinds, CreateAuthorizer } from './authorizer.ts'
 import { type Building, buildAuthorizers, expressionProblems } from './build.ts'
 import { challengeOf } from './challenge.ts'
-import { ServiceBreaker } from './external/breaker.ts'
 import { ExternalAuthorizer } from './external/external.ts'
 import { openService, type Service } from './external/service.ts'
 import { RouteAuthorization } from './guard.ts'
 import { Lookalikes } from './lookalikes.ts'
-import { Quiet } from './quiet.ts'
+import { overridesOf } from './methods.ts'
 import type { ExternalConfig } from './schema.ts'
 
+/** After so many failures in a row a service that authorizes is left alone: for so long, and longer each time. */
+const BREAKER = { failures: 5, firstMs: 1000, longestMs: 5000 }
 /** What is broken is told of so often, however many requests it costs. */
 const REPORT_EVERY_MS = 30_000
 
@@ -54,23 +58,36 @@ const ROUTE_NUMBER = /^\/~holdfast\/(\d+)/
 
 function refuseLookalikes(app: FastifyInstance): void {
   const lookalikes = new Lookalikes<Route>(app.compiledRoutes)
+  const routeOf = (raw: Pick<IncomingMessage, 'url' | 'method' | 'headers' | 'rawHeaders'>) => {
+    const [, number] = ROUTE_NUMBER.exec(app.routeUrl(raw as IncomingMessage)) ?? []
+    return number === undefined ? undefined : app.compiledRoutes[Number(number)]
+  }
   app.addGuard({
     name: 'lookalikes',
     stage: 'authorize',
     forRoute(route) {
       if (!lookalikes.concerns(route)) return undefined
-      return ({ url, raw }) => {
+      return ({ url, raw, method, headers }) => {
         const question = url.indexOf('?')
         const path = question < 0 ? url : url.slice(0, question)
         const query = question < 0 ? '' : url.slice(question)
-        lookalikes.check(route, path, (other) => {
-          const { method, headers, rawHeaders } = raw
-          const address = app.routeUrl({ url: other + query, method, headers, rawHeaders } as typeof raw)
-          const [, number] = ROUTE_NUMBER.exec(address) ?? []
-          return number === undefined ? undefined : app.compiledRoutes[Number(number)]
-        })
+        const { rawHeaders } = raw
+        lookalikes.check(route, path, overridesOf({ url, headers }), (other, as = method) =>
+          routeOf({ url: other + query, method: as, headers, rawHeaders }),
+        )
       }
     },
+  })
+  app.addHook('onReady', async () => {
+    const gaps = lookalikes.gaps((host, url, method) =>
+      routeOf({ url, method, headers: { host }, rawHeaders: [] }),
+    )
+    for (const { guarded, other, methods } of gaps) {
+      app.log.warn(
+        { route: guarded.name, other: other.name, methods },
+        'a guarded route does not take all that comes under its path: it goes to another one, which demands nothing',
+      )
+    }
   })
 }
 
@@ -129,16 +146,20 @@ export default fp(
     const openExternal = (route: string, config: ExternalConfig): ExternalAuthorizer => {
       const service = openService(app, config)
       services.push(service)
-      const breaker = new ServiceBreaker({ now, random: () => Math.random() })
+      const breaker = new ServiceBreaker(BREAKER, { now, random: () => Math.random() })
       return new ExternalAuthorizer(config, {
         breaker,
         now,
         digest: (text) => createHash('sha256').update(text).digest('base64'),
         ask: (request, headers) => service.ask(request, headers),
         failed(why) {
-          if (!quiet.may(`external ${route}`)) return
           const { onFailure } = config
-          app.log.error({ route, onFailure, why }, 'the service that authorizes does not answer as it should')
+          quiet.say(`external ${route}`, (keptBack) => {
+            app.log.error(
+              { route, onFailure, why, keptBack },
+              'the service that authorizes does not answer as it should',
+            )
+          })
         },
       })
     }
@@ -162,8 +183,10 @@ export default fp(
           [...authorizers, ...asking],
           challengeOf(auth, realm),
           (error) => {
-            if (!quiet.may(`broken ${route.name}`)) return
-            app.log.warn({ route: route.name, why: reason(error) }, 'denied, since it could not be decided')
+            quiet.say(`broken ${route.name}`, (keptBack) => {
+              const about = { route: route.name, why: reason(error), keptBack }
+              app.log.warn(about, 'denied, since it could not be decided')
+            })
           },
         )
         guarded.push({ route: route.name, guard, external })

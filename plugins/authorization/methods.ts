@@ -21,16 +21,20 @@ function add(methods: Set<string>, text: string): void {
   for (const one of text.split(',')) methods.add(one.trim().toUpperCase())
 }
 
-/** In capitals. HEAD asks for what GET would be told, so it is judged as GET too. */
-export function methodsOf({ method, url, headers }: MethodRequest): ReadonlySet<string> {
-  const methods = new Set([method])
-  if (method === 'HEAD') methods.add('GET')
+const NONE: readonly string[] = []
+
+/** What an upstream may take a request's method for, in capitals: what it says besides. */
+export function overridesOf({ url, headers }: Omit<MethodRequest, 'method'>): Iterable<string> {
+  let methods: Set<string> | undefined
   for (const name in headers) {
-    if (name.includes('method') && OVERRIDES.has(conflated(name))) add(methods, String(headers[name]))
+    if (!name.includes('method') || !OVERRIDES.has(conflated(name))) continue
+    methods ??= new Set()
+    add(methods, String(headers[name]))
   }
   const query = url.indexOf('?')
   if (query >= 0) {
     for (const [, value = ''] of url.slice(query).matchAll(FORM_OVERRIDE)) {
+      methods ??= new Set()
       try {
         add(methods, decodeURIComponent(value))
       } catch {
@@ -38,5 +42,11 @@ export function methodsOf({ method, url, headers }: MethodRequest): ReadonlySet<
       }
     }
   }
-  return methods
+  return methods ?? NONE
+}
+
+/** Those by which a request is judged. HEAD asks for what GET would be told, so it is judged as GET too. */
+export function methodsOf({ method, url, headers }: MethodRequest): ReadonlySet<string> {
+  const own = method === 'HEAD' ? ['HEAD', 'GET'] : [method]
+  return new Set([...own, ...overridesOf({ url, headers })])
 }

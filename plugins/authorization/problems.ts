@@ -1,6 +1,7 @@
 /** What a schema cannot say of the routes' `authorization`: what does not go together, and what would do nothing. */
 import type { RouteConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
+import { asksWho } from '../config/expression-text.ts'
 import { written } from '../config/messages.ts'
 import { DEMANDS } from './demands.ts'
 import { externalProblems } from './external/problems.ts'
@@ -11,13 +12,6 @@ type Say = (message: string, ...steps: (string | number)[]) => void
 
 const ADD_AUTH =
   "needs to know who calls, but the route asks nobody: give it `auth`, such as `auth: 'jwt'`, or take this out"
-
-const TEXTS = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g
-
-/** Whether an expression looks at who calls. What stands in its texts does not count. */
-function asksWho(expression: string): boolean {
-  return /\bidentity\b/.test(expression.replace(TEXTS, '""'))
-}
 
 function ruleProblems(rules: Rules, known: boolean, say: Say, steps: readonly (string | number)[]): void {
   for (const key of DEMANDS) if (rules[key] !== undefined && !known) say(ADD_AUTH, ...steps, key)

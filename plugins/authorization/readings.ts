@@ -7,8 +7,8 @@
 const MOST = 64
 const MOST_CHARACTERS = 65_536
 
-/** A path without any of these is read in one way by everybody. */
-const AMBIGUOUS = /[A-Z%;]|[. ](?:\/|$)/
+/** A path without any of these is read in one way by everybody. Many take `/a/` for `/a`. */
+const AMBIGUOUS = /[A-Z%;]|[. ](?:\/|$)|.\/$/
 
 /** UTF-8 that says with several bytes what takes one: `%C0%AF` for a slash (RFC 3629, 3). In latin1. */
 const OVERLONG = /[\xc0\xc1][\x80-\xbf]|\xe0[\x80\x81][\x80-\xbf]|\xf0\x80[\x80\x81][\x80-\xbf]/g
@@ -76,9 +76,14 @@ function cut(path: string): string {
   return end < 0 ? path : path.slice(0, end)
 }
 
+/** What nobody sees is left out, and what could not be decoded. */
 function withoutControls(path: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it takes out
-  return path.replace(/[\0-\x1f\x7f]/g, '')
+  return path.replace(/[\p{Cc}\p{Cf}\ufffd]/gu, '')
+}
+
+/** The i of Turkish, with its dot in capitals and without in small letters, is one to Java's `equalsIgnoreCase`. */
+function lowerCase(text: string): string {
+  return text.replace(/[\u0130\u0131]/g, 'i').toLowerCase()
 }
 
 /**
@@ -105,7 +110,7 @@ export function readingsOf(
   foldCase: boolean,
 ): readonly string[] | undefined {
   if (!AMBIGUOUS.test(path)) return []
-  const lower = (text: string): string => text.toLowerCase().split('/').map(respell).join('/')
+  const lower = (text: string): string => lowerCase(text).split('/').map(respell).join('/')
   const ways = [
     withoutParameters,
     withoutLongParameters,

@@ -84,6 +84,7 @@ export type ExternalConfig = Resolved<typeof external>
 const pathLookalikes = withDefault(oneOf(['refuse', 'pass']), 'refuse')
 
 export const schema = { gateway: { pathLookalikes }, route: { authorization } }
+export const guardKeys = ['authorization']
 
 declare module '../config/define.ts' {
   interface GatewaySchema {

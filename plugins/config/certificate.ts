@@ -37,10 +37,16 @@ function reason(error: unknown): string {
   return error instanceof Error ? (error.message.split('\n')[0] as string) : String(error)
 }
 
+/** Only what is a path for certain is shown: the rest may be a key that has lost its first line. */
+const PATH = /^\.{0,2}\/|\.(?:pem|crt|cer|key|pub)$/i
+
 /** Why `value` is neither PEM text nor a file that can be read, with the remedy, or undefined if it is one. */
 export function pemProblem(value: string): string | undefined {
   if (value.includes('-----BEGIN')) return undefined
-  if (!existsSync(value)) return `no file "${value}"; give PEM text or the path of a PEM file`
+  if (!existsSync(value)) {
+    const found = PATH.test(value) ? `no file "${value}"` : 'is neither PEM text nor a file that there is'
+    return `${found}; give PEM text or the path of a PEM file`
+  }
   try {
     readFileSync(value)
     return undefined

@@ -5,7 +5,7 @@ import type { GatewayConfig, SchemaModule } from './define.ts'
 import type { Problem } from './errors.ts'
 import { list, nonEmptyList, object, type Properties, record } from './kit.ts'
 import { mainPort, type PortUse, portClashes } from './ports.ts'
-import { freezePlain, validate } from './validate.ts'
+import { freezePlain, type Validated, validator } from './validate.ts'
 
 /** A concern's check of what a schema cannot say: a reference, a pair that does not go together. */
 export type Check = (config: GatewayConfig) => readonly Problem[] | Promise<readonly Problem[]>
@@ -13,6 +13,8 @@ export type Check = (config: GatewayConfig) => readonly Problem[] | Promise<read
 interface SchemaFile {
   readonly schema?: SchemaModule
   readonly check?: Check
+  /** Keys of a route without which it stands open: written down, they may not be undefined. */
+  readonly guardKeys?: readonly string[]
   /** What the concern will listen on. */
   readonly ports?: (config: GatewayConfig) => readonly PortUse[]
 }
@@ -62,21 +64,50 @@ function compose(files: readonly SchemaFile[]) {
   })['~json']
 }
 
+/** A route that was meant to be guarded, if only a variable had been set, must not stand open for the lack of it. */
+function undefinedGuards(files: readonly SchemaFile[], input: unknown): Problem[] {
+  const { routes } = (input ?? {}) as { routes?: unknown }
+  const keys = files.flatMap(({ guardKeys }) => guardKeys ?? [])
+  return (Array.isArray(routes) ? routes : []).flatMap((route: Record<string, unknown> | null, index) =>
+    keys
+      .filter(
+        (key) => typeof route === 'object' && route !== null && key in route && route[key] === undefined,
+      )
+      .map((key) => ({
+        path: `routes[${index}].${key}`,
+        message:
+          'is undefined, which would leave the route without it; give it a value, or leave the key out',
+      })),
+  )
+}
+
+/** The schemas of all the plugins there are, ready to check configs with. */
+export interface Schemas {
+  readonly files: readonly SchemaFile[]
+  readonly validate: (input: unknown) => Validated
+}
+
+/** @param folder the plugins; default: those of this gateway */
+export async function loadSchemas(folder = PLUGINS): Promise<Schemas> {
+  const files = await schemaFiles(folder)
+  return { files, validate: validator(compose(files)) }
+}
+
 /**
- * Checks a config object with the schemas of all the plugins there are.
+ * Checks a config object with the schemas of the plugins.
  * @param file how messages call it
- * @param folder the plugins; default: those of this gateway
+ * @param schemas default: those of this gateway
  * @param main the port that the gateway itself listens on, where it is known
  */
 export async function readGateway(
   input: unknown,
   file: string,
-  folder = PLUGINS,
+  schemas: Schemas | Promise<Schemas> = loadSchemas(),
   main?: PortUse,
 ): Promise<LoadedGateway> {
-  const files = await schemaFiles(folder)
-  const json = compose(files)
-  const { value, problems } = validate(json, input)
+  const { files, validate } = await schemas
+  const { value, problems } = validate(input)
+  problems.push(...undefinedGuards(files, input))
   const written = value as GatewayConfig
   const clashes: Check = (config) => portClashes([main ?? [], portsOf(files, config)].flat())
   for (const check of [...files.flatMap((file) => file.check ?? []), clashes]) {
@@ -90,7 +121,7 @@ export async function readGateway(
   if (problems.length === 0) {
     return { file, config: freezePlain(written), written, problems, ports: portsOf(files, written) }
   }
-  const empty = validate(json, { upstreams: {}, routes: [] }).value as GatewayConfig
+  const empty = validate({ upstreams: {}, routes: [] }).value as GatewayConfig
   return { file, config: freezePlain(empty), written, problems, ports: [] }
 }
 
@@ -122,5 +153,5 @@ export async function loadGateway(
   if (input === null || typeof input !== 'object') {
     return wrong('exports no config; write `export default defineGateway({ ... })`')
   }
-  return readGateway(input, file, PLUGINS, mainPort(process.argv[1], process.env))
+  return readGateway(input, file, loadSchemas(), mainPort(process.argv[1], process.env))
 }

@@ -13,6 +13,11 @@ export function conflated(name: string): string {
   return name.toLowerCase().replace(EVERY_ODD, '-')
 }
 
+/** Whether an upstream may take a header for one of these, though it is written in another way. */
+export function passesFor(name: string, names: ReadonlySet<string>): boolean {
+  return ODD.test(name) && names.has(conflated(name))
+}
+
 /**
  * For headers that the gateway alone says to upstreams: takes what a client says under these names, in any spelling,
  * out of a request, out of its trailers too. They also go out of its Connection header, so that a client cannot have
@@ -22,7 +27,7 @@ export function withoutOwnHeaders(names: Iterable<string>): (raw: IncomingMessag
   const own = new Set([...names].map(conflated))
   const strip = (headers: Headers): void => {
     for (const name in headers) {
-      if (own.has(name) || (ODD.test(name) && own.has(conflated(name)))) delete headers[name]
+      if (own.has(name) || passesFor(name, own)) delete headers[name]
     }
   }
   return (raw) => {

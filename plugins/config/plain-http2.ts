@@ -34,8 +34,11 @@ export function bothInPlain(h1: Server, h2: Http2Server, patience: number): void
         .setTimeout(0)
       silent.delete(socket)
       socket.unshift(start)
-      if (seen === PREFACE) h2.emit('connection', socket)
-      else for (const serve of serveHttp1) serve.call(h1, socket)
+      if (seen === PREFACE) {
+        // With HTTP/2 the end of one direction is the end of all: half open, its last request would never be over.
+        socket.allowHalfOpen = false
+        h2.emit('connection', socket)
+      } else for (const serve of serveHttp1) serve.call(h1, socket)
     }
     silent.add(socket)
     socket.on('error', ignore).on('end', giveUp).on('readable', decide).setTimeout(patience, giveUp)

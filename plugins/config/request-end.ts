@@ -11,7 +11,10 @@ export interface RequestEnd {
   readonly status: number
   /** The client went away before the response was sent whole. */
   readonly aborted: boolean
-  /** To and from the client, headers included; undefined with HTTP/2, whose requests share a connection. */
+  /**
+   * To and from the client, headers included; undefined with HTTP/2, whose requests share a connection. What is read
+   * or written at once for several pipelined requests is the first one's: the sum is right.
+   */
   readonly bytesSent: number | undefined
   readonly bytesReceived: number | undefined
 }
@@ -31,8 +34,17 @@ declare module 'fastify' {
   }
 }
 
-/** How much of what a connection has received has been told of. */
+/** What a connection has read and written when it was last told of. */
 const TOLD = Symbol('holdfast.told')
+/** The request that a response is for, until its end is told. */
+const OPEN = Symbol('holdfast.open')
+
+type Counting = Socket & { [TOLD]?: { read: number; written: number } }
+interface Open {
+  readonly reply: FastifyReply
+  readonly startedAt: number
+}
+type Raw = FastifyReply['raw'] & { [OPEN]?: Open | undefined }
 
 /** With HTTP/2 a response says that it was finished, however its stream was closed: the stream knows better. */
 function isAborted(raw: FastifyReply['raw']): boolean {
@@ -40,21 +52,29 @@ function isAborted(raw: FastifyReply['raw']): boolean {
   return stream === undefined ? !raw.writableFinished && !raw.writableEnded : stream.aborted
 }
 
-function endOf(reply: FastifyReply, startedAt: number, sentBefore: number): RequestEnd {
-  const { raw } = reply
-  const { httpVersionMajor } = reply.request.raw
-  const socket = reply.request.raw.socket as (Socket & { [TOLD]?: number }) | null | undefined
-  const counted = httpVersionMajor === 1 && socket !== null && socket !== undefined
-  // A request's headers have been read before anybody hears of it.
-  const receivedBefore = counted ? (socket[TOLD] ?? 0) : 0
-  if (counted) socket[TOLD] = socket.bytesRead
+function endOf({ raw, request }: FastifyReply, startedAt: number): RequestEnd {
+  const { httpVersionMajor, socket } = request.raw as { httpVersionMajor: number; socket: Counting | null }
+  let bytesSent: number | undefined
+  let bytesReceived: number | undefined
+  // Both are counted at each look. What `inject` has for a connection counts nothing.
+  const bytesRead = httpVersionMajor === 1 ? socket?.bytesRead : undefined
+  if (socket !== null && bytesRead !== undefined) {
+    const { bytesWritten } = socket
+    // Not since the request's own beginning: one that is sent behind another begins before that is answered.
+    socket[TOLD] ??= { read: 0, written: 0 }
+    const told = socket[TOLD]
+    bytesSent = bytesWritten - told.written
+    bytesReceived = bytesRead - told.read
+    told.written = bytesWritten
+    told.read = bytesRead
+  }
   return {
     startedAt,
     totalMs: performance.now() - startedAt,
     status: raw.headersSent ? raw.statusCode : 0,
     aborted: isAborted(raw),
-    bytesSent: counted ? socket.bytesWritten - sentBefore : undefined,
-    bytesReceived: counted ? socket.bytesRead - receivedBefore : undefined,
+    bytesSent,
+    bytesReceived,
   }
 }
 
@@ -68,22 +88,26 @@ export function tellOfRequestEnds(app: FastifyInstance): void {
   app.decorate('onRequestStart', (listener: RequestStartListener) => {
     starts.push(listener)
   })
+  const tell = (reply: FastifyReply, end: RequestEnd): void => {
+    for (const listener of listeners) listener(reply.request, reply, end)
+  }
+  // One for all, which finds its request on the response: nothing is made for each but a note.
+  function closed(this: Raw): void {
+    const open = this[OPEN]
+    if (open === undefined) return
+    this[OPEN] = undefined
+    const end = endOf(open.reply, open.startedAt)
+    // Its attempts hear by the same event that the client has left: first they end, then it is told.
+    if (end.aborted) process.nextTick(tell, open.reply, end)
+    else tell(open.reply, end)
+  }
   app.addHook('onRequest', (request, reply, done) => {
     for (const start of starts) start(request, reply)
     if (listeners.length > 0) {
-      const startedAt = performance.now()
-      const { socket, httpVersionMajor } = request.raw
-      const sentBefore = httpVersionMajor === 1 ? socket.bytesWritten : 0
+      const raw = reply.raw as Raw
+      raw[OPEN] = { reply, startedAt: performance.now() }
       // The only event that comes whichever way it ends: Fastify's onResponse stays away when the client leaves.
-      reply.raw.once('close', () => {
-        const end = endOf(reply, startedAt, sentBefore)
-        const tell = (): void => {
-          for (const listener of listeners) listener(request, reply, end)
-        }
-        // Its attempts hear by the same event that the client has left: first they end, then it is told.
-        if (end.aborted) process.nextTick(tell)
-        else tell()
-      })
+      raw.on('close', closed)
     }
     done()
   })

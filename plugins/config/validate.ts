@@ -121,11 +121,23 @@ export function freezePlain<T>(value: T): T {
   return Object.freeze(value)
 }
 
+/** What was read, and all that is wrong with it. */
+export interface Validated {
+  readonly value: unknown
+  readonly problems: Problem[]
+}
+
+/** Checks `input` against a schema of the kit, once. */
+export function validate(json: TSchema, input: unknown): Validated {
+  return validator(json)(input)
+}
+
 /**
- * Checks `input` against a schema of the kit. `value` is a copy with units read, shorthands written out and
- * defaults filled in; the input stays untouched. All problems are found, not just the first.
+ * Makes what checks inputs against a schema of the kit; making it is most of the work. `value` is a copy with units
+ * read, shorthands written out and defaults filled in; the input stays untouched. All problems are found, not just
+ * the first.
  */
-export function validate(json: TSchema, input: unknown): { value: unknown; problems: Problem[] } {
+export function validator(json: TSchema): (input: unknown) => Validated {
   const ajv = new Ajv({
     allErrors: true,
     useDefaults: true,
@@ -145,8 +157,10 @@ export function validate(json: TSchema, input: unknown): { value: unknown; probl
   ajv.addKeyword(upstreamNameKeyword)
   ajv.addKeyword(customKeyword)
   const check = ajv.compile(json)
-  const value = copyPlain(input)
-  check(value)
-  const problems = (check.errors ?? []).flatMap((error) => problemOf(error, value) ?? [])
-  return { value, problems }
+  return (input) => {
+    const value = copyPlain(input)
+    check(value)
+    const problems = (check.errors ?? []).flatMap((error) => problemOf(error, value) ?? [])
+    return { value, problems }
+  }
 }

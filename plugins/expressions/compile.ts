@@ -5,6 +5,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { RE2JS } from '@bufbuild/re2'
 import { checkExpression, Fault } from './check.ts'
 import { EvaluationError, ExpressionError } from './errors.ts'
+import { fits } from './types.ts'
 import { type ExpressionRequest, Variables } from './variables.ts'
 
 /** So long an expression may be, in characters. Longer ones belong into a plugin, which can be tested. */
@@ -38,8 +39,9 @@ function parsed(text: string): ReturnType<typeof parse> {
  * A compiler of expressions. What it compiles runs synchronously and in a time bounded by the sizes of the expression
  * and of the request: patterns are RE2's, which take linear time, and lists are not gone over within lists.
  * @param now milliseconds since 1970
+ * @returns throws an `ExpressionError` where the text is none, or never has the type that is `wanted`
  */
-export function expressionCompiler(now: () => number): (text: string) => Expression {
+export function expressionCompiler(now: () => number): (text: string, wanted?: 'bool') => Expression {
   const patterns = new Map<string, RE2JS>()
   const compilePattern = (text: string): RE2JS => {
     const known = patterns.get(text) ?? RE2JS.compile(text)
@@ -56,14 +58,16 @@ export function expressionCompiler(now: () => number): (text: string) => Express
   const env = celEnv({ funcs: [...strings, ofSeconds], re2: { compile: compilePattern } })
   const time = (): CelInput => timestampFromMs(now())
 
-  return (text) => {
+  return (text, wanted) => {
     if (text.length > LONGEST)
       throw new ExpressionError(
         `is longer than ${LONGEST} characters; write a plugin with \`app.defineAuthorizer\``,
       )
     const { expr, sourceInfo } = parsed(text)
     try {
-      checkExpression(expr, env.funcs, compilePattern)
+      const type = checkExpression(expr, env.funcs, compilePattern)
+      if (wanted !== undefined && !fits(type, wanted))
+        throw new Fault(expr.id, `has to be true or false, and is of the type ${type.kind}`)
     } catch (error) {
       if (!(error instanceof Fault)) throw error
       const offset = sourceInfo?.positions[String(error.part) as never] as number | undefined

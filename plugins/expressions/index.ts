@@ -8,9 +8,10 @@ declare module 'fastify' {
     /**
      * Compiles an expression of CEL over the variables `request` and `identity`; see docs/authorization.md. Throws
      * an `ExpressionError` that says what is wrong and where.
+     * @param wanted the type that its value has to have, where it can be told
      * @returns its value for a request; throws an `EvaluationError` where it has none, which is never to be taken for a yes
      */
-    compileExpression(text: string): (request: FastifyRequest) => unknown
+    compileExpression(text: string, wanted?: 'bool'): (request: FastifyRequest) => unknown
   }
 }
 
@@ -19,12 +20,12 @@ const require = createRequire(import.meta.url)
 export default fp(
   async (app: FastifyInstance) => {
     let compile: ReturnType<typeof expressionCompiler> | undefined
-    app.decorate('compileExpression', (text) => {
+    app.decorate('compileExpression', (text, wanted) => {
       // With the first expression and not before: CEL takes longer to load than all the rest of the gateway.
       compile ??= (require('./compile.ts') as typeof import('./compile.ts')).expressionCompiler(() =>
         Date.now(),
       )
-      return compile(text)
+      return compile(text, wanted)
     })
   },
   { name: 'expressions' },

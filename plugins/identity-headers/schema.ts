@@ -12,6 +12,7 @@ import {
   text,
   withDefault,
 } from '../config/kit.ts'
+import { secret } from '../config/secret.ts'
 import { identityHeaderProblems } from './problems.ts'
 import { ALGORITHMS } from './sign.ts'
 import { refuseSource, type Source } from './source.ts'
@@ -28,9 +29,9 @@ const jwt = object({
   /** The header that it is in. Default x-identity-token. */
   header: withDefault(name, 'x-identity-token'),
   /** A secret that is shared with the upstreams, from the environment. One of `secret` and `privateKey`. */
-  secret: optional(text({ minLength: 1 })),
+  secret: optional(secret),
   /** PEM text of a private key, from the environment, or the path of a PEM file. */
-  privateKey: optional(text({ minLength: 1 })),
+  privateKey: optional(secret),
   /** Default: HS256 with a `secret`, RS256 with a `privateKey`. */
   algorithm: optional(oneOf(ALGORITHMS)),
   /** `kid` of the token's header: which key it is. Default none. */

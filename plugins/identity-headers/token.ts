@@ -1,4 +1,5 @@
 /** A signed token that tells an upstream who calls, so that it need not trust whoever can reach it (RFC 7519). */
+import { ExpiringMap } from '../upstreams/expiring-map.ts'
 import { claimAt, type Identity } from '../upstreams/identity.ts'
 
 export interface TokenOptions {
@@ -19,8 +20,8 @@ const REMEMBERED = 10_000
 
 interface Kept {
   readonly token: string
-  /** Milliseconds since 1970: from then on a new one is made. */
-  readonly until: number
+  /** Milliseconds since 1970. */
+  readonly madeAt: number
 }
 
 function base64url(value: object): string {
@@ -30,7 +31,7 @@ function base64url(value: object): string {
 /** Makes tokens, and uses each for half of its lifetime, so that one always has at least half of it before it. */
 export class TokenMaker {
   readonly #options: TokenOptions
-  readonly #kept = new Map<string, Kept>()
+  readonly #kept = new ExpiringMap<Kept>(REMEMBERED)
   /** What is said of an identity as text: authentication hands out the same object for the same credential. */
   readonly #texts = new WeakMap<Identity, string>()
 
@@ -47,12 +48,11 @@ export class TokenMaker {
     }
     const key = `${audience} ${said}`
     const now = this.#options.now()
-    const kept = this.#kept.get(key)
-    if (kept !== undefined && now < kept.until) return kept.token
+    const kept = this.#kept.get(key, now)
+    // Unless the clock was set back: it would be one of the future, and be used for too long.
+    if (kept !== undefined && kept.madeAt <= now) return kept.token
     const token = this.#make(said, audience, now)
-    this.#kept.delete(key)
-    if (this.#kept.size >= REMEMBERED) this.#kept.delete(this.#kept.keys().next().value as string)
-    this.#kept.set(key, { token, until: now + this.#options.lifetimeMs / 2 })
+    this.#kept.set(key, { token, madeAt: now }, now + this.#options.lifetimeMs / 2)
     return token
   }
 

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { certificateEnds } from '../config/certificate-ends.ts'
+import { INTERNAL } from '../config/route-name.ts'
 import type { Target } from '../upstreams/contract.ts'
 import { GatewayError } from '../upstreams/errors.ts'
 import type { Collector, Measures } from '../upstreams/measures.ts'
@@ -13,12 +15,11 @@ import { render } from './exposition/render.ts'
 import { requestFamilies } from './exposition/request-families.ts'
 import { targetFamilies } from './exposition/target-families.ts'
 import { upstreamFamilies } from './exposition/upstream-families.ts'
-import { certificateEnds } from './process/certificates.ts'
 import { Collections } from './process/collections.ts'
 import { EventLoop } from './process/event-loop.ts'
 import { processFamilies } from './process/families.ts'
-import { Recorder } from './recorder.ts'
-import type { RouteSeries } from './route-series.ts'
+import { Recorder } from './recording/recorder.ts'
+import type { RouteSeries } from './recording/route-series.ts'
 import { statsText } from './stats.ts'
 
 declare module 'fastify' {
@@ -43,7 +44,7 @@ function seriesOf(recorder: Recorder, request: FastifyRequest): RouteSeries {
   if (exchange !== null) return recorder.routes.get(exchange.plan.route) ?? recorder.none
   const { config, url } = request.routeOptions
   if (config.gateway !== undefined) return recorder.routes.get(config.gateway.name) ?? recorder.none
-  return request.is404 || url === undefined || url.startsWith('/~holdfast/') ? recorder.none : recorder.local
+  return request.is404 || url === undefined || url.startsWith(INTERNAL) ? recorder.none : recorder.local
 }
 
 function record(app: FastifyInstance, recorder: Recorder): void {
@@ -124,9 +125,9 @@ export default fp(
 
     const failed = ({ name }: Collector, error: unknown) =>
       app.log.error({ err: error }, `the metric "${name}" could not be collected`)
-    const epochMs = metrics.exemplars ? performance.timeOrigin : undefined
     function* families(): Generator<Family> {
-      yield* requestFamilies(recorder, epochMs)
+      // Not the time at which the process started: the clock may have been set since, or the machine been asleep.
+      yield* requestFamilies(recorder, metrics.exemplars ? Date.now() - now() : undefined)
       yield* upstreamFamilies(recorder, app.upstreams.upstreams)
       const histograms = perTarget === 'histograms'
       if (recorder.fleet !== undefined)

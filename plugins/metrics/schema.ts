@@ -1,7 +1,7 @@
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
 import { custom, duration, flag, nonEmptyList, section, withDefault } from '../config/kit.ts'
-import { LOCAL, NO_ROUTE } from './names.ts'
+import { LOCAL, NO_ROUTE } from './recording/names.ts'
 
 const MOST_BUCKETS = 50
 const PER_TARGET = ['counters', 'histograms', false] as const

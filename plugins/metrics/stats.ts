@@ -1,10 +1,10 @@
 import type { Target, Upstream, Veto } from '../upstreams/contract.ts'
 import type { Opinion } from '../upstreams/events.ts'
 import type { Traffic } from '../upstreams/measures.ts'
-import type { Recorder } from './recorder.ts'
-import { ROUTE_SCALE } from './route-series.ts'
+import type { Recorder } from './recording/recorder.ts'
+import { ROUTE_SCALE } from './recording/route-series.ts'
+import { TARGET_SCALE, type TargetSeries } from './recording/target-series.ts'
 import { rounded, Summary } from './summary.ts'
-import { TARGET_SCALE, type TargetSeries } from './target-series.ts'
 
 /** What came of the last minutes. */
 export interface WindowStats {

@@ -1,8 +1,8 @@
 import { LatencyHistogram } from '../upstreams/latency-histogram.ts'
 import type { SlidingLatencies } from '../upstreams/latency-window.ts'
-import { ROUTE_SCALE } from './route-series.ts'
+import { ROUTE_SCALE } from './recording/route-series.ts'
+import { TARGET_SCALE } from './recording/target-series.ts'
 import type { WindowStats, Windows } from './stats.ts'
-import { TARGET_SCALE } from './target-series.ts'
 
 const WINDOWS = { '1m': 60_000, '5m': 300_000 } as const
 

@@ -31,17 +31,18 @@ export function catalogueOf(config: Config, compile: (expression: string) => Eva
   const add = (rules: readonly Rule[], where: string, kind: string): Limit[] =>
     rules.map((rule, i) => {
       const name = nameOf(rule, kind, i)
+      // The start has refused those that cannot be counted.
+      const algorithm = algorithmOf(rule) as Algorithm
       const limit: Limit = {
         index: limits.length,
         id: `${where}/${name}`,
         name,
         rule,
-        // The start has refused those that cannot be counted.
-        algorithm: algorithmOf(rule) as Algorithm,
+        algorithm,
         part: algorithmOf(rule, instances) as Algorithm,
         policy: policyItem(name, rule.max, rule.per),
         keyOf: keyReader(rule, compile),
-        costOf: costReader(rule, compile),
+        costOf: costReader(rule, compile, algorithm.capacity),
       }
       limits.push(limit)
       return limit

@@ -70,16 +70,22 @@ function text(value: unknown): string {
   return JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? String(inner) : inner))
 }
 
-/** What a request costs: what an expression says, rounded up; 1 if that is no number from 0 up. */
+/**
+ * What a request costs: what an expression says, rounded up. Where that has no value, or is no number from 0 up, all that
+ * may come at once: a client that says something twice, or in a way that only the upstream understands, must not come in
+ * cheaper by it.
+ * @param most what may come at once
+ */
 export function costReader(
   { cost }: Pick<Rule, 'cost'>,
   compile: (expression: string) => Evaluate,
+  most: number,
 ): (request: KeyedRequest) => number {
   if (typeof cost === 'number') return () => cost
   const evaluate = compile(cost.expression)
   return (request) => {
     const value = evaluated(evaluate, request)
     const number = typeof value === 'number' || typeof value === 'bigint' ? Number(value) : Number.NaN
-    return number >= 0 ? Math.min(Math.ceil(number), Number.MAX_SAFE_INTEGER) : 1
+    return number >= 0 ? Math.min(Math.ceil(number), Number.MAX_SAFE_INTEGER) : most
   }
 }

@@ -9,6 +9,8 @@ type Path = readonly (string | number)[]
 /** What is wrong with rules that stand in one place. `path` leads to their list. */
 function rulesProblems(rules: readonly Rule[], path: Path, instances: number): Problem[] {
   return rules.flatMap((rule, i) => {
+    // The schema has said so.
+    if (!(rule.max >= 1 && rule.per > 0)) return []
     const message = ruleProblem(rule, instances)
     return message === undefined ? [] : [{ path: written(...path, i), message }]
   })
@@ -51,7 +53,7 @@ function nameProblems({ rateLimits, upstreams, routes }: GatewayConfig): Problem
   return [...problems.values()]
 }
 
-/** Consumers whose plan there is not. What the auth plugin calls its own is read as far as it is there. */
+/** Consumers whose plan there is not. What the auth plugin calls its own is read as far as it is there; without plans it is for others to know. */
 function planProblems(config: GatewayConfig): Problem[] {
   const { plans, defaultPlan } = config.rateLimits
   const names = Object.keys(plans)
@@ -63,10 +65,11 @@ function planProblems(config: GatewayConfig): Problem[] {
   if (defaultPlan !== undefined && !Object.hasOwn(plans, defaultPlan)) {
     problems.push({ path: 'rateLimits.defaultPlan', message: message(defaultPlan) })
   }
-  const { auth } = config as { auth?: { consumers?: Readonly<Record<string, { plan?: string }>> } }
-  for (const [name, { plan }] of Object.entries(auth?.consumers ?? {})) {
+  if (names.length === 0) return problems
+  const { consumers = {} } = config as { consumers?: Readonly<Record<string, { plan?: string }>> }
+  for (const [name, { plan }] of Object.entries(consumers)) {
     if (plan === undefined || Object.hasOwn(plans, plan)) continue
-    problems.push({ path: written('auth', 'consumers', name, 'plan'), message: message(plan) })
+    problems.push({ path: written('consumers', name, 'plan'), message: message(plan) })
   }
   return problems
 }

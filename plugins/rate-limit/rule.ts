@@ -1,3 +1,4 @@
+import { asksWho } from '../config/expression-text.ts'
 import type { Algorithm } from './algorithm.ts'
 import { Gcra } from './gcra.ts'
 import { PARTS, SlidingWindow } from './sliding-window.ts'
@@ -66,14 +67,8 @@ export function ruleProblem(rule: Rule, instances: number): string | undefined {
   return `no request would ever fit: each costs ${cost}, and at most ${algorithm.capacity} fit at once; raise \`burst\` or lower \`cost\``
 }
 
-/** Whether an expression says `identity`: the variable, and not a header or a text of that name. */
-function speaksOfIdentity({ expression }: Expression): boolean {
-  const bare = expression.replaceAll(/'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"/g, "''")
-  return /(?<![.\w])identity\b/.test(bare)
-}
-
 /** Whether it can be told only once it is known who a request comes from. */
 export function needsIdentity({ by, cost }: Pick<Rule, 'by' | 'cost'>): boolean {
   if (by === 'identity' || by === 'consumer') return true
-  return [by, cost].some((part) => typeof part === 'object' && speaksOfIdentity(part))
+  return [by, cost].some((part) => typeof part === 'object' && asksWho(part.expression))
 }

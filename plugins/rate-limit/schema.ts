@@ -64,7 +64,7 @@ const limit = (by: By) =>
       }),
       by,
     ),
-    /** How much of it a request takes: a whole number, or the value of an expression. Default 1. */
+    /** How much of it a request takes: a whole number, or the value of an expression; all of it if that has none. Default 1. */
     cost: withDefault(
       custom<number | Expression>(refuseCost, { remedy: "write a whole number or { expression: '...' }" }),
       1,
@@ -108,6 +108,7 @@ export const schema = {
   upstream: { rateLimit },
   route: { rateLimit },
 }
+export const guardKeys = ['rateLimit']
 
 export function check(config: GatewayConfig): readonly Problem[] {
   return limitProblems(config)

@@ -27,6 +27,14 @@ const LATE = -1
 /** Numbers of an answer for each key. */
 const PER_KEY = 4
 
+/** What the script answers to so many keys. Throws if it is anything else: Redis, or what is taken for it, has not run it. */
+function numbersOf(answer: unknown, keys: number): readonly number[] {
+  const whole = Array.isArray(answer) && answer.every(Number.isFinite)
+  if (!whole || (answer.length !== 2 + keys * PER_KEY && answer[0] !== LATE))
+    throw new TypeError('redis answered with something else than what the script says')
+  return answer
+}
+
 /** All keys have one hash tag, so that one script may touch several of them; with the parameters, since the states are in their units. */
 function prefixOf({ id, algorithm }: Limit): string {
   return `{limits}:${algorithm.kind}:${algorithm.parameters.join(':')}:${id}:`
@@ -57,7 +65,7 @@ export class SharedStore {
     this.#options.denials.clear()
     const sentAt = this.#options.now()
     try {
-      this.#compareClocks(await this.#options.run([], [0]), sentAt)
+      this.#compareClocks(numbersOf(await this.#options.run([], [0]), 0), sentAt)
     } catch (error) {
       this.#options.onError(error)
     }
@@ -69,14 +77,17 @@ export class SharedStore {
     let verdict: number | undefined
     let numbers: readonly number[]
     try {
-      const answer = (await run(this.#keysOf(claims), this.#argumentsOf(claims, sentAt))) as number[]
+      const answer = numbersOf(
+        await run(this.#keysOf(claims), this.#argumentsOf(claims, sentAt)),
+        claims.length,
+      )
       this.#compareClocks(answer, sentAt)
       ;[verdict, , ...numbers] = answer
     } catch (error) {
       onError(error)
       return this.#alone(claims)
     }
-    if (verdict === LATE || numbers.length !== claims.length * PER_KEY) return this.#alone(claims)
+    if (verdict === LATE) return this.#alone(claims)
     for (const [i, claim] of claims.entries()) {
       const [fits, remaining, wait, reset] = numbers.slice(i * PER_KEY) as [number, number, number, number]
       claim.fits = fits === 1
@@ -100,8 +111,7 @@ export class SharedStore {
   }
 
   /** By what was answered fast: a late verdict of that kind means that the clock of Redis was set. */
-  #compareClocks(answer: unknown, sentAt: number): void {
-    const [, time] = answer as number[]
+  #compareClocks([, time]: readonly number[], sentAt: number): void {
     if (this.#options.now() - sentAt <= this.#options.timeout) this.#ahead = (time as number) - sentAt
   }
 

@@ -1,7 +1,11 @@
 /** Edits of headers and of the query, compiled once per route. */
+import { passesFor } from '../config/own-headers.ts'
 import { pairName } from './query-text.ts'
 
-/** Applied in the order remove, set, add. Names in any case. */
+/**
+ * Applied in the order remove, set, add. Names in any case. What is removed or set is not said by others in a spelling
+ * that CGI and its like would take for it (`x_tenant`).
+ */
 export interface HeaderEdits {
   /** Replaces what is there. */
   readonly set?: Readonly<Record<string, string>>
@@ -48,7 +52,9 @@ export function compileHeaderEdits(edits: HeaderEdits | undefined): ((headers: H
   const set = headerPairs(edits?.set, 'set')
   const added = headerPairs(edits?.add, 'add')
   if (removed.length + set.length + added.length === 0) return undefined
+  const own = new Set([...removed, ...set.map(([name]) => name)])
   return (headers) => {
+    for (const name in headers) if (passesFor(name, own)) delete headers[name]
     for (const name of removed) delete headers[name]
     for (const [name, value] of set) headers[name] = value
     for (const [name, value] of added) {

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
+import { INTERNAL } from '../config/route-name.ts'
 import { GatewayError } from '../upstreams/errors.ts'
 import { canonicalise } from './canonical.ts'
 import type { CompiledRoute } from './compile.ts'
 import { isHost } from './host.ts'
-import { INTERNAL, type LocalRoutes, MATCH } from './local.ts'
+import { type LocalRoutes, MATCH } from './local.ts'
 import type { Params } from './route-match.ts'
 import { createRouter } from './router.ts'
 

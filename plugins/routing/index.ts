@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { INTERNAL } from '../config/route-name.ts'
 import { GatewayError } from '../upstreams/errors.ts'
 import type { Identity } from '../upstreams/identity.ts'
 import type { CompiledRoute } from './compile.ts'
 import { findRoute, hideStrangeType, type Matched, NO_MATCH, notAllowed } from './find.ts'
 import { type Guard, type GuardSpec, guardsByRoute, runGuards } from './guards.ts'
 import { handlerOf } from './handlers.ts'
-import { INTERNAL, type LocalRoutes, MATCH } from './local.ts'
+import { type LocalRoutes, MATCH } from './local.ts'
 import { Splits } from './split.ts'
 import { takeQuery } from './take-query.ts'
 import { serveUpgrades } from './upgrade.ts'
@@ -27,9 +28,10 @@ declare module 'fastify' {
     compiledRoutes: readonly CompiledRoute[]
     /**
      * Sends the next requests of a route to these upstreams, by these shares; undefined goes back to what the config
-     * says. Lost on a restart. Throws if there is no such route or upstream, or no share is above 0.
+     * says. Lost on a restart. Throws if there is no such route or upstream, or no share is above 0. What it returns
+     * goes back to how it was before, unless it has been set anew since.
      */
-    setSplit(route: string, shares: Readonly<Record<string, number>> | undefined): void
+    setSplit(route: string, shares: Readonly<Record<string, number>> | undefined): () => void
   }
   interface FastifyRequest {
     /** Who it comes from; null until authentication has said so. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import FindMyWay from 'find-my-way'
 import type { RouteConfig } from '../config/define.ts'
+import { INTERNAL } from '../config/route-name.ts'
 import { type CompiledRoute, compileRoute } from './compile.ts'
 import { Endpoints } from './endpoints.ts'
 import type { Params } from './route-match.ts'
@@ -13,9 +14,6 @@ export interface LocalRoutes {
   readonly routes: readonly CompiledRoute[]
   readonly endpoints: Endpoints
 }
-
-/** Under this, Fastify finds what our router has found already. No client's path gets there. */
-export const INTERNAL = '/~holdfast/'
 
 /** Where a request keeps what the router found out about it before Fastify saw it. */
 export const MATCH = Symbol('holdfast.match')

@@ -50,6 +50,8 @@ export class Split {
 /** The splits of a gateway's routes, by name. Routes of one name are changed together. */
 export class Splits {
   readonly #byRoute = new Map<string, Split[]>()
+  /** What was last set, by route. */
+  readonly #set = new Map<string, { readonly shares: Shares | undefined }>()
   readonly #upstreams: ReadonlyMap<string, unknown>
 
   /** @param upstreams those there are, by name */
@@ -68,12 +70,21 @@ export class Splits {
     return one
   }
 
-  /** Throws if there is no such route, if it forwards nothing, if an upstream is unknown or no share is above 0. */
-  set(route: string, shares: Shares | undefined): void {
+  /**
+   * Throws if there is no such route, if it forwards nothing, if an upstream is unknown or no share is above 0.
+   * @returns what goes back to how it was before, unless it has been set anew since
+   */
+  set(route: string, shares: Shares | undefined): () => void {
     for (const one of this.of(route)) {
       const unknown = Object.keys(shares ?? {}).find((name) => !this.#upstreams.has(name))
       if (unknown !== undefined) throw new RangeError(`no upstream is named "${unknown}"`)
       one.set(shares)
+    }
+    const before = this.#set.get(route)?.shares
+    const present = { shares }
+    this.#set.set(route, present)
+    return () => {
+      if (this.#set.get(route) === present) this.set(route, before)
     }
   }
 

@@ -3,6 +3,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 import fp from 'fastify-plugin'
 import { addressList } from '../config/addresses.ts'
 import type { RequestEnd } from '../config/request-end.ts'
+import { routeName } from '../config/route-name.ts'
 import { GatewayError } from '../upstreams/errors.ts'
 import { openCollector, tracesUrl } from './collector.ts'
 import { Exporter } from './exporter.ts'
@@ -41,8 +42,7 @@ function withoutQuery(url: string): string {
 }
 
 function factsOf(request: FastifyRequest, end: RequestEnd): ExchangeFacts {
-  const { exchange, raw, routeOptions } = request
-  const { gateway } = routeOptions.config
+  const { exchange, raw } = request
   // Undefined where the plugin that keeps it has been taken out.
   const failure: unknown = request.failure
   return {
@@ -56,7 +56,7 @@ function factsOf(request: FastifyRequest, end: RequestEnd): ExchangeFacts {
     peer: raw.socket.remoteAddress,
     userAgent: request.headers['user-agent'],
     requestId: request.id,
-    route: gateway?.name ?? (routeOptions.url?.startsWith('/~holdfast/') ? undefined : routeOptions.url),
+    route: routeName(request),
     status: end.status,
     aborted: end.aborted,
     broken: exchange?.broken ?? false,

@@ -37,6 +37,7 @@ export function worthKeeping(
   { status, aborted, totalMs }: Ending,
   { errors, slowerThan }: SampleOptions,
 ): boolean {
-  if (errors && (status >= 500 || aborted)) return true
+  // 0: it was there, and got nothing.
+  if (errors && (status >= 500 || status === 0 || aborted)) return true
   return slowerThan !== undefined && totalMs > slowerThan
 }

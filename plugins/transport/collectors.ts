@@ -15,6 +15,7 @@ export function transportCollectors(
   memory: Memory,
   tunnels: TunnelCounts,
   slowClients: ReadonlyMap<string, number>,
+  mirrored: ReadonlyMap<string, number>,
 ): Collector[] {
   const ofPools = (
     name: string,
@@ -27,6 +28,15 @@ export function transportCollectors(
     labels: ['upstream', 'target'],
     collect(add) {
       for (const [{ upstream, origin }, { pool }] of pools) add(numberOf(pool.stats), upstream, origin)
+    },
+  })
+  const byUpstream = (name: string, help: string, counts: ReadonlyMap<string, number>): Collector => ({
+    name,
+    help,
+    type: 'counter',
+    labels: ['upstream'],
+    collect(add) {
+      for (const [upstream, count] of counts) add(count, upstream)
     },
   })
   const single = (name: string, type: Collector['type'], help: string, value: () => number): Collector => ({
@@ -44,15 +54,16 @@ export function transportCollectors(
       'Requests that wait for a connection to the target.',
       ({ queued }) => queued,
     ),
-    {
-      name: 'slow_clients_cut_total',
-      help: 'Clients that were cut off because they were slow while others waited for a connection.',
-      type: 'counter',
-      labels: ['upstream'],
-      collect(add) {
-        for (const [upstream, count] of slowClients) add(count, upstream)
-      },
-    },
+    byUpstream(
+      'slow_clients_cut_total',
+      'Clients that were cut off because they were slow while others waited for a connection.',
+      slowClients,
+    ),
+    byUpstream(
+      'mirrored_requests_total',
+      'Copies of requests that were sent to the upstream; each is an attempt of no request.',
+      mirrored,
+    ),
     single('body_memory_bytes', 'gauge', 'Memory that bodies held whole take.', () => memory.used),
     single('body_memory_limit_bytes', 'gauge', 'What they may take at most.', () => memory.size),
     single('tunnels_open', 'gauge', 'Upgraded connections that are open, WebSockets say.', () =>

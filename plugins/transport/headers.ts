@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { passesFor } from '../config/own-headers.ts'
 import { announcedTrailers } from './trailers.ts'
 
 type Headers = Record<string, string | string[] | undefined>
@@ -93,7 +94,7 @@ export function requestHeaders(
 ): string[] {
   const list: string[] = ['host', host]
   for (const name in headers) {
-    if (NOT_FORWARDED.has(name) || name.charCodeAt(0) === 58) continue
+    if (NOT_FORWARDED.has(name) || name.charCodeAt(0) === 58 || passesFor(name, REPLACED_HEADERS)) continue
     push(list, name, headers[name])
   }
   const { peer, trusted, protocol } = client

@@ -65,6 +65,8 @@ export default fp(
     const pools = new Map<Target, TargetPool>()
     /** How many were cut off, by upstream. */
     const slowClients = new Map(Object.keys(upstreams).map((name) => [name, 0]))
+    /** Copies that were sent, by the upstream that they went to. */
+    const mirrored = new Map(Object.keys(upstreams).map((name) => [name, 0]))
     const clientOf = clientReader(server.trustProxy)
 
     const poolOf = (target: Target): TargetPool => {
@@ -114,8 +116,10 @@ export default fp(
         failover: () => app.upstreams.failover,
         onAttempt: () => attemptHook,
         pool: poolOf,
-        mirror: (to, options) =>
-          sendMirrored(app.upstreams.upstream(to), ({ target }) => poolOf(target), options),
+        mirror: (to, options) => {
+          if (sendMirrored(app.upstreams.upstream(to), ({ target }) => poolOf(target), options))
+            mirrored.set(to, (mirrored.get(to) ?? 0) + 1)
+        },
       })
     }
 
@@ -176,7 +180,7 @@ export default fp(
     })
 
     const tunnelCounts = { open: () => tunnels.size, total: () => tunnelsEver }
-    for (const collector of transportCollectors(pools, bodyMemory, tunnelCounts, slowClients)) {
+    for (const collector of transportCollectors(pools, bodyMemory, tunnelCounts, slowClients, mirrored)) {
       app.upstreams.measure(collector)
     }
 

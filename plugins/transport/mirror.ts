@@ -17,12 +17,15 @@ const NOBODY: AttemptOwner = {
   broke() {},
 }
 
-/** Sends a copy of a request to one target of `upstream`; where none is to be had, it is not sent. */
+/**
+ * Sends a copy of a request to one target of `upstream`; where none is to be had, it is not sent.
+ * @returns whether an attempt was made
+ */
 export function sendMirrored(
   upstream: Upstream,
   poolOf: (lease: Lease) => TargetPool,
   options: AttemptOptions,
-): void {
+): boolean {
   let lease: Lease | LeaseRefusal | undefined
   try {
     lease = upstream.lease({ key: '', repeatable: false, tried: NONE_TRIED })
@@ -31,4 +34,5 @@ export function sendMirrored(
     // A policy that fails for the copy must not fail the request itself.
     if (typeof lease === 'object') lease.release()
   }
+  return typeof lease === 'object'
 }

@@ -190,10 +190,10 @@ export interface Upstream {
   add(spec: TargetSpec): Target
   /** 0 keeps the target but sends it nothing under weighted policies. Throws below 0. */
   setWeight(target: Target, weight: number): void
-  /** No new requests from now on; resolves when the last one under way has ended. */
-  drain(target: Target): Promise<void>
-  /** Takes new requests again. */
-  undrain(target: Target): void
+  /** No new requests while anybody wants that (`by`, default the operator); resolves when the last one has ended. */
+  drain(target: Target, by?: string): Promise<void>
+  /** Takes new requests again, unless others than `by` want it drained; without `by` whoever does. */
+  undrain(target: Target, by?: string): void
   /** Drains, then forgets the target. */
   remove(target: Target): Promise<void>
   /** Targets that a request which came now could get, over all tiers in use; in panic, unhealthy ones too. */

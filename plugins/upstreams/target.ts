@@ -12,6 +12,8 @@ export class TargetState implements Target {
   waiting = 0
   quietSince = 0
   draining = false
+  /** Who wants it drained. */
+  readonly drainedBy = new Set<string>()
   share = 1
   /** Part of the present snapshot: the registry takes no other, whatever a balancer returns. */
   candidate = false

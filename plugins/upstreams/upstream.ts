@@ -34,6 +34,9 @@ export interface Surroundings {
   announce(event: UpstreamEvent): void
 }
 
+/** Who drains a target, if nothing else is said. */
+const OPERATOR = 'operator'
+
 /** From so many targets on, a snapshot is kept for a while although something has changed. */
 const MANY = 500
 /** For so long per target: at some 0.2 us that building takes per target, a tenth of the time at most. */
@@ -132,8 +135,9 @@ export class UpstreamState implements Upstream {
     this.#changed('changed', own)
   }
 
-  drain(target: Target): Promise<void> {
+  drain(target: Target, by = OPERATOR): Promise<void> {
     const own = this.#own(target)
+    own.drainedBy.add(by)
     if (!own.draining) {
       own.draining = true
       this.#changed('draining', own)
@@ -141,9 +145,11 @@ export class UpstreamState implements Upstream {
     return own.idle()
   }
 
-  undrain(target: Target): void {
+  undrain(target: Target, by?: string): void {
     const own = this.#own(target)
-    if (!own.draining) return
+    if (by === undefined) own.drainedBy.clear()
+    else own.drainedBy.delete(by)
+    if (!own.draining || own.drainedBy.size > 0) return
     own.draining = false
     this.#changed('changed', own)
   }

@@ -9,8 +9,8 @@ import { describe, it, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import type { Notification } from '../../plugins/alerts/notify/notification.ts'
-import { readGateway } from '../../plugins/config/load.ts'
 import { GatewayError } from '../../plugins/upstreams/errors.ts'
+import { readGateway } from '../support/config.ts'
 import { startGateway } from '../support/gateway.ts'
 import { copyHouse, freePort, startProcess } from '../support/process.ts'
 import { type Answer, startTarget } from '../support/target.ts'
@@ -383,7 +383,7 @@ describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
           ...QUICK,
           evaluateEvery: '100ms',
           groupWait: '1h',
-          rules: [{ name: 'idle', throughput: { below: 1 }, over: '1500ms' }],
+          rules: [{ name: 'idle', throughput: { below: 1 }, over: '1s' }],
           notify: [{ webhook: receiver.url }],
         },
       })}`,
@@ -402,14 +402,14 @@ describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
     const watchedFor = async (seconds: number): Promise<void> => {
       while ((await watched()) < seconds) await new Promise((resolve) => setTimeout(resolve, 50))
     }
-    await watchedFor(2)
+    await watchedFor(1.2)
     const before = await watched()
     gateway.child.kill('SIGSTOP')
     // Longer than what passes for a late timer.
     await new Promise((resolve) => setTimeout(resolve, 3500))
     gateway.child.kill('SIGCONT')
     while ((await watched()) >= before) await new Promise((resolve) => setTimeout(resolve, 20))
-    await watchedFor(2.5)
+    await watchedFor(1.5)
     const fires = () => gateway.lines.some(({ msg }) => msg === 'an alert fires')
     assert.equal(fires(), false, gateway.output())
     busy = false

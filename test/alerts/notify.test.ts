@@ -3,7 +3,7 @@ import { describe, it, test } from 'node:test'
 import fc from 'fast-check'
 import { Actions } from '../../plugins/alerts/actions.ts'
 import { AlertState } from '../../plugins/alerts/engine/alert.ts'
-import { AlertmanagerFeed, alertsAddress } from '../../plugins/alerts/notify/alertmanager.ts'
+import { AlertmanagerFeed, alertsAddress, postedAlert } from '../../plugins/alerts/notify/alertmanager.ts'
 import { type Delivered, Delivery } from '../../plugins/alerts/notify/delivery.ts'
 import { Groups } from '../../plugins/alerts/notify/groups.ts'
 import { groupKeyOf, notificationOf, notified } from '../../plugins/alerts/notify/notification.ts'
@@ -11,6 +11,8 @@ import { matches, Silences } from '../../plugins/alerts/notify/silences.ts'
 import { slackMessage } from '../../plugins/alerts/notify/slack.ts'
 import type { Rule } from '../../plugins/alerts/rules/rule.ts'
 import { Shedding } from '../../plugins/alerts/shedding.ts'
+import { Splits } from '../../plugins/routing/split.ts'
+import type { Lease } from '../../plugins/upstreams/contract.ts'
 import type { GatewayError } from '../../plugins/upstreams/errors.ts'
 import { Registry } from '../../plugins/upstreams/registry.ts'
 import { seededDice } from '../support/dice.ts'
@@ -378,6 +380,21 @@ describe('what receivers are sent', () => {
     assert.match(many.text, /30 more/)
   })
 
+  it('of an alert that the wall clock was set back under had it end before it began, which Alertmanager refuses', () => {
+    const noon = Date.parse('2026-01-01T12:00:00Z')
+    const one = alert('a')
+    one.next(1, 0, noon, true)
+    one.next(1, 5000, noon - 3_600_000, true)
+    const firing = postedAlert(one, noon - 3_600_000, written, '')
+    assert.deepEqual(
+      [firing.startsAt, firing.endsAt],
+      ['2026-01-01T11:00:00.000Z', '2026-01-01T11:04:00.000Z'],
+    )
+    one.next(undefined, 10_000, noon - 7_200_000, true)
+    const over = postedAlert(one, noon - 7_200_000, written, '')
+    assert.deepEqual([over.startsAt, over.endsAt], ['2026-01-01T10:00:00.000Z', '2026-01-01T10:00:00.000Z'])
+  })
+
   it('is, for an Alertmanager, everything that fires each minute, and what is over for a quarter of an hour', () => {
     const feed = new AlertmanagerFeed()
     assert.equal(feed.due(0), undefined)
@@ -400,12 +417,18 @@ describe('actions', () => {
     const targets = [1, 2, 3].map((i) => ({ origin: `http://10.0.0.${i}:80` }))
     const registry = new Registry({ now: () => 0, random: () => 0 }, { users: { targets, capacity: 10 } })
     const told: string[] = []
-    const splits: unknown[] = []
+    const splits = new Splits(
+      new Map([
+        ['users', 1],
+        ['next', 1],
+      ]),
+    )
+    splits.add('b', { split: { users: 3, next: 1 } }, () => 0)
     const shedding = new Shedding(seededDice(5))
     const actions = new Actions({
       upstreams: registry,
       shedding,
-      setSplit: (route, shares) => void splits.push([route, shares]),
+      setSplit: splits.set.bind(splits),
       told: (_rule, what, why) => void told.push(`${what}: ${why}`),
     })
     return { rule, registry, told, splits, shedding, actions, users: registry.upstream('users') }
@@ -452,14 +475,57 @@ describe('actions', () => {
     assert.match(told[0] as string, /^refused: .* is draining already$/)
   })
 
-  it('a split is set, and goes back to what is configured', () => {
-    const { rule, actions, splits } = setUp({ setSplit: { route: 'b', shares: { users: 1 } } })
+  it('the end of an alert took back a target that an operator had drained or was removing meanwhile', async () => {
+    for (const how of ['drain', 'remove'] as const) {
+      const { rule, actions, users } = setUp(DRAIN)
+      const target = users.targets[0]!
+      const lease = users.lease({
+        key: '',
+        repeatable: true,
+        tried: new Set(users.targets.slice(1)),
+      }) as Lease
+      assert.equal(lease.target, target)
+      actions.start(rule)
+      const done = users[how](target)
+      actions.end(rule, 'over')
+      assert.equal(target.draining, true, how)
+      lease.release()
+      await done
+      assert.equal(users.targets.includes(target), how === 'drain')
+    }
+  })
+
+  it('what an operator has undone by hand is over, and is not done again while the alert fires', () => {
+    const { rule, actions, users, told } = setUp(DRAIN)
     actions.start(rule)
+    users.undrain(users.targets[0]!)
+    actions.look()
+    assert.deepEqual([actions.active, told.at(-1)], [[], 'undone: it was taken back by hand'])
+    void users.drain(users.targets[0]!)
     actions.end(rule, 'over')
-    assert.deepEqual(splits, [
-      ['b', { users: 1 }],
-      ['b', undefined],
-    ])
+    assert.equal(users.targets[0]?.draining, true)
+  })
+
+  it('the target that is drained was removed', async () => {
+    const { rule, actions, users, told } = setUp(DRAIN)
+    actions.start(rule)
+    await users.remove(users.targets[0]!)
+    actions.look()
+    assert.deepEqual([actions.active, told.at(-1)], [[], 'undone: its target is gone'])
+  })
+
+  it('a split goes back to what it was, and not to what the config says; one that was set by hand is left alone', () => {
+    const { rule, actions, splits } = setUp({ setSplit: { route: 'b', shares: { users: 1 } } })
+    const parts = () => Object.fromEntries(splits.of('b')[0]!.parts)
+    splits.set('b', { users: 1, next: 1 })
+    actions.start(rule)
+    assert.deepEqual(parts(), { users: 1 })
+    actions.end(rule, 'over')
+    assert.deepEqual(parts(), { users: 0.5, next: 0.5 })
+    actions.start(rule)
+    splits.set('b', { next: 1 })
+    actions.end(rule, 'over')
+    assert.deepEqual(parts(), { next: 1 })
   })
 
   it('a share is shed of a route, and of an upstream in proportion to what goes there', () => {

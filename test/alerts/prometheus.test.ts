@@ -1,6 +1,6 @@
 /** The same rules in the gateway and in a real Prometheus, on the same traffic; and a real Alertmanager that is told. */
 import assert from 'node:assert/strict'
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { yaml } from '../../plugins/alerts/prometheus/yaml.ts'
 import { compileRules } from '../../plugins/alerts/rules/compile.ts'
 import { seededDice } from '../support/dice.ts'
 import { startGateway } from '../support/gateway.ts'
+import { startAlertmanager, startPrometheus } from '../support/monitoring.ts'
 import { freePort, ROOT } from '../support/process.ts'
 import { startTarget } from '../support/target.ts'
 import { ask } from '../transport/support.ts'
@@ -97,24 +98,9 @@ async function gatewayWith(
 }
 
 /** A process of another project, until the test ends. */
-async function start(
-  t: TestContext,
-  command: string,
-  flags: readonly string[],
-  ready: string,
-): Promise<void> {
-  const child = spawn(command, flags, { stdio: ['ignore', 'pipe', 'pipe'] })
-  t.after(() => child.kill('SIGKILL'))
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
-  for (let i = 0; i < 500; i++) {
-    const answer = await fetch(ready).catch(() => undefined)
-    if (answer?.ok === true) return
-    assert.equal(child.exitCode, null, output)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  assert.fail(output)
-}
+/** Names of routes, of which one means something to whoever reads it carelessly. */
+const HOSTILE = ['plain', '{{ $value }} "it\'s"\\\n\u2028{x="1"}#']
+const errorsOf = (route: string) => ({ name: `errors of ${route}`, route, errorRate: { above: 0.5 } })
 
 interface Firing {
   readonly labels: Readonly<Record<string, string>>
@@ -130,7 +116,18 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
     const config = join(folder, 'gateway.config.ts')
     await writeFile(
       config,
-      `export default ${JSON.stringify(configWith({ rules: RULES, evaluateEvery: '30s' }))}`,
+      `export default ${JSON.stringify(
+        configWith(
+          // Prometheus fills in the labels of rules; and one alert for each of several routes is nothing to complain of.
+          { rules: [...RULES, ...HOSTILE.map(errorsOf)], evaluateEvery: '30s' },
+          {
+            routes: [
+              ...configWith({}).routes,
+              ...HOSTILE.map((name, i) => ({ path: `/${i}`, name, upstream: 'users' })),
+            ],
+          },
+        ),
+      )}`,
     )
     const script = (...flags: string[]) =>
       run(process.execPath, [join(ROOT, 'scripts/export-prometheus.ts'), ...flags], {
@@ -150,6 +147,8 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
     assert.equal(printed.stdout, await readFile(rules, 'utf8'))
     const checked = await run('promtool', ['check', 'rules', rules, fleet])
     assert.match(checked.stdout, /SUCCESS: \d\d rules found/)
+    assert.equal(checked.stderr, '')
+    assert.doesNotMatch(checked.stdout, /lint/)
     await run('promtool', ['test', 'rules', tests, fleetTests])
     // A test that cannot fail tests nothing: with another limit the first alert does not fire.
     const text = await readFile(rules, 'utf8')
@@ -309,7 +308,6 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
     timeout: 120_000,
   }, async (t) => {
     const folder = await folderFor(t)
-    const [prometheusPort, alertmanagerPort] = [await freePort(), await freePort()]
     const every = 200
     const rules = [
       {
@@ -336,50 +334,22 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
       },
       { name: 'never', errorRate: { above: 0.9 }, over: '2s' },
     ]
-    const alertmanager = `http://127.0.0.1:${alertmanagerPort}`
-    await writeFile(
-      join(folder, 'alertmanager.yml'),
-      'route: { receiver: none }\nreceivers: [{ name: none }]\n',
-    )
-    await start(
-      t,
-      'prometheus-alertmanager',
-      [
-        `--config.file=${folder}/alertmanager.yml`,
-        `--storage.path=${folder}/alertmanager`,
-        `--web.listen-address=127.0.0.1:${alertmanagerPort}`,
-        '--cluster.listen-address=',
-      ],
-      `${alertmanager}/-/ready`,
-    )
+    const alertmanager = await startAlertmanager(t)
     const { app, port, adminPort } = await gatewayWith(t, rules, [{ alertmanager }], { evaluateEvery: every })
     const compiled = compileRules(app.gateway.alerts!.rules)
     await writeFile(
       join(folder, 'rules.yml'),
       yaml(ruleFile(compiled, { evaluateEvery: every, fleet: false })),
     )
-    await writeFile(
-      join(folder, 'prometheus.yml'),
-      yaml({
-        global: {
-          scrape_interval: `${every}ms`,
-          scrape_timeout: `${every}ms`,
-          evaluation_interval: `${every}ms`,
-        },
-        rule_files: ['rules.yml'],
-        scrape_configs: [{ job_name: 'holdfast', static_configs: [{ targets: [`127.0.0.1:${adminPort}`] }] }],
-      }),
-    )
-    await start(
-      t,
-      'prometheus',
-      [
-        `--config.file=${folder}/prometheus.yml`,
-        `--storage.tsdb.path=${folder}/data`,
-        `--web.listen-address=127.0.0.1:${prometheusPort}`,
-      ],
-      `http://127.0.0.1:${prometheusPort}/-/ready`,
-    )
+    const prometheus = await startPrometheus(t, {
+      global: {
+        scrape_interval: `${every}ms`,
+        scrape_timeout: `${every}ms`,
+        evaluation_interval: `${every}ms`,
+      },
+      rule_files: [join(folder, 'rules.yml')],
+      scrape_configs: [{ job_name: 'holdfast', static_configs: [{ targets: [`127.0.0.1:${adminPort}`] }] }],
+    })
 
     const json = async (url: string): Promise<unknown> => (await fetch(url)).json()
     const named = (alerts: readonly Firing[]): string[] =>
@@ -392,10 +362,7 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
     const here = async (): Promise<string[]> =>
       named(((await json(`http://127.0.0.1:${adminPort}/alerts`)) as { alerts: Firing[] }).alerts)
     const there = async (): Promise<string[]> =>
-      named(
-        ((await json(`http://127.0.0.1:${prometheusPort}/api/v1/alerts`)) as { data: { alerts: Firing[] } })
-          .data.alerts,
-      )
+      named(((await json(`${prometheus}/api/v1/alerts`)) as { data: { alerts: Firing[] } }).data.alerts)
     /** What the Alertmanager knows, by fingerprint. */
     const told = async (): Promise<string[]> =>
       ((await json(`${alertmanager}/api/v2/alerts`)) as { fingerprint: string }[])

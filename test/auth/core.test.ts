@@ -7,10 +7,10 @@ import { type Authenticator, Refusal, type Verdict } from '../../plugins/auth/au
 import { joinChallenges } from '../../plugins/auth/challenges.ts'
 import { authorization } from '../../plugins/auth/credentials.ts'
 import { RouteAuthentication } from '../../plugins/auth/guard.ts'
-import { Quiet } from '../../plugins/auth/quiet.ts'
-import { readGateway } from '../../plugins/config/load.ts'
 import type { GatewayError } from '../../plugins/upstreams/errors.ts'
 import type { Identity } from '../../plugins/upstreams/identity.ts'
+import { Quiet } from '../../plugins/upstreams/quiet.ts'
+import { readGateway } from '../support/config.ts'
 import { virtualClock } from '../support/dice.ts'
 import { buildGateway, rawRequest, startGateway } from '../support/gateway.ts'
 import { copyHouse, startProcess } from '../support/process.ts'
@@ -390,6 +390,32 @@ describe('the config of auth', () => {
       assert.ok(found[i]?.startsWith(`routes[${i}].auth: no kind of credential is called`), String(found[i]))
     }
     assert.equal(found.length, 7)
+  })
+
+  it('a route whose auth is undefined is not an open one: the variable may just not have been set', async () => {
+    const { problems } = await readGateway(
+      {
+        upstreams: { users: { targets: [{ origin: 'http://127.0.0.1:1' }] } },
+        routes: [
+          { path: '/a', upstream: 'users', auth: undefined, rateLimit: undefined },
+          {
+            path: '/b',
+            upstream: 'users',
+            authorization: undefined,
+            addresses: undefined,
+            timeout: undefined,
+          },
+        ],
+      },
+      'test.config.ts',
+    )
+    assert.deepEqual(problems.map(({ path }) => path).toSorted(), [
+      'routes[0].auth',
+      'routes[0].rateLimit',
+      'routes[1].addresses',
+      'routes[1].authorization',
+    ])
+    for (const { message } of problems) assert.match(message, /^is undefined, .*; give it a value, or leave/)
   })
 
   it('a route that accepts nothing, or nonsense, is not an open one', async () => {

@@ -6,12 +6,12 @@ import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import Provider from 'oidc-provider'
 import { Refusal } from '../../plugins/auth/authenticator.ts'
+import { endpointProblem } from '../../plugins/auth/endpoint.ts'
 import { isBearerToken, isJwtForm } from '../../plugins/auth/introspection/bearer.ts'
-import { Circuit } from '../../plugins/auth/introspection/circuit.ts'
 import { believe, type Claims } from '../../plugins/auth/introspection/claims.ts'
-import { endpointProblem } from '../../plugins/auth/introspection/endpoint.ts'
 import { NoAnswerError, type TokenOptions, Tokens } from '../../plugins/auth/introspection/tokens.ts'
 import type { Identity } from '../../plugins/upstreams/identity.ts'
+import { ServiceBreaker } from '../../plugins/upstreams/service-breaker.ts'
 import { type Answer, startTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
 import { ask } from '../transport/support.ts'
@@ -34,7 +34,7 @@ describe('what an endpoint says', () => {
     assert.ok('identity' in result)
     assert.equal(result.until, 2_000_000)
     assert.deepEqual(result.identity, {
-      id: 'introspection:https://id:sub:ann',
+      id: 'introspection:https%3A%2F%2Fid:sub:ann',
       kind: 'introspection',
       name: 'ann',
       consumer: undefined,
@@ -50,6 +50,14 @@ describe('what an endpoint says', () => {
     const program = said({ sub: undefined, client_id: 'x' })
     assert.ok('identity' in person && 'identity' in program)
     assert.notEqual(person.identity.id, program.identity.id)
+  })
+
+  it('of one issuer is never what another one may say', () => {
+    const id = (iss: string, sub: string) => {
+      const result = said({ iss, sub })
+      return 'identity' in result ? result.identity.id : ''
+    }
+    assert.notEqual(id('https://id:sub:a', 'b'), id('https://id', 'a:sub:b'))
   })
 
   it('finds the consumer that a claim names, with its plan and roles', () => {
@@ -91,7 +99,7 @@ const OPTIONS: TokenOptions = {
 }
 
 /** Tokens whose endpoint answers what `answers` says, or hangs until it is told. */
-function tokens(options: Partial<TokenOptions> = {}, circuit = new Circuit(3, 5000)) {
+function tokens(options: Partial<TokenOptions> = {}, failures = 3) {
   const state = {
     now: 0,
     asked: [] as string[],
@@ -107,7 +115,11 @@ function tokens(options: Partial<TokenOptions> = {}, circuit = new Circuit(3, 50
     now: () => state.now,
     date: () => state.now,
   }
-  const all = new Tokens({ ...OPTIONS, ...options }, work, circuit)
+  const breaker = new ServiceBreaker(
+    { failures, firstMs: 5000, longestMs: 5000 },
+    { now: work.now, random: () => 0 },
+  )
+  const all = new Tokens({ ...OPTIONS, ...options }, work, breaker)
   return { all, state, of: async (token: string) => all.authenticate(token) }
 }
 
@@ -212,19 +224,6 @@ describe('while nobody answers', () => {
     assert.ok(isKnown(await of('long')))
     state.now = 90_000
     await assert.rejects(of('long'))
-  })
-
-  it('one question at a time shows whether it is back', () => {
-    const circuit = new Circuit(2, 100)
-    circuit.failed(0)
-    assert.ok(circuit.admits(0) && !circuit.open)
-    circuit.failed(0)
-    assert.ok(circuit.open && !circuit.admits(99))
-    assert.ok(circuit.admits(100) && !circuit.admits(100))
-    circuit.failed(150)
-    assert.ok(!circuit.admits(249) && circuit.admits(250))
-    circuit.succeeded()
-    assert.ok(circuit.admits(250) && !circuit.open)
   })
 })
 

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ClaimRules, checkClaims, claimAt, rolesOf, scopesOf } from '../../plugins/auth/jwt/claims.ts'
+import { type ClaimRules, checkClaims, rolesOf, scopesOf } from '../../plugins/auth/jwt/claims.ts'
 import type { KeySource, VerifyKey } from '../../plugins/auth/jwt/key-ring.ts'
 import { idOf, type Revocation, RevocationList } from '../../plugins/auth/jwt/revocation-list.ts'
 import { RevocationMirror } from '../../plugins/auth/jwt/revocation-mirror.ts'
 import { type Redis, RevocationStore } from '../../plugins/auth/jwt/revocation-store.ts'
 import { TokenVerifier } from '../../plugins/auth/jwt/verify.ts'
-import { readGateway } from '../../plugins/config/load.ts'
-import type { Identity } from '../../plugins/upstreams/identity.ts'
+import { claimAt, type Identity } from '../../plugins/upstreams/identity.ts'
 import { virtualTimers } from '../health-check/virtual-timers.ts'
 import { createAuthority } from '../support/certificates.ts'
+import { readGateway } from '../support/config.ts'
 import { startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { AUDIENCE, claimsOf, encode, guarded, now, publisher, SECRET, sign, signingKey } from './tokens.ts'
@@ -423,12 +423,15 @@ describe('revocations', () => {
       changes: [] as string[],
       version: null as string | null,
       scans: 0,
+      whileScanning: async (): Promise<void> => {},
     }
     const client = {
       get: async () => redis.version,
       async hscan() {
         redis.scans++
-        return ['0', [...redis.hash].flat()]
+        const found = [...redis.hash].flat()
+        await redis.whileScanning()
+        return ['0', found]
       },
       hdel: async (_: string, ...ids: string[]) => ids.filter((id) => redis.hash.delete(id)).length,
       multi: () => {
@@ -550,6 +553,17 @@ describe('revocations', () => {
     ])
   })
 
+  it('that come while the whole list is read are not lost with the old one', async () => {
+    const { join, redis } = mirrored()
+    const a = join()
+    // Redis had been asked for the list before it was told, and answers after.
+    redis.whileScanning = async () => {
+      assert.equal(await a.mirror.add(revocation('late')), true)
+    }
+    await a.mirror.start()
+    assert.equal(a.names(), 'late')
+  })
+
   it('are given back to a Redis that has lost them', async () => {
     const { timers, join, redis } = mirrored()
     const a = join()
@@ -661,7 +675,7 @@ describe('the config of jwt', () => {
       `${at(5)}.secret: has 49 bytes, and 64 are needed; make one with \`openssl rand -base64 64\``,
       `${at(6)}.jwksUri: is no https address; write one like "https://id.example.com/jwks"`,
       `${at(7)}.secret: stands beside \`publicKey\`; an issuer has its keys from one place only, so take one out`,
-      `${at(8)}.publicKey: ENOENT: no such file or directory, open '/no/such.pem'`,
+      `${at(8)}.publicKey: no file "/no/such.pem"; give PEM text or the path of a PEM file`,
       `${at(9)}.ca: has nothing to be used for; take it out`,
       `${at(10)}.ca: no file "/no/such.pem"; give PEM text or the path of a PEM file`,
       `${at(11)}.keepKeysFor: is less than two times \`refresh\`: one failed fetch would use it up; make it longer`,
@@ -674,6 +688,7 @@ describe('the config of jwt', () => {
       'https://b.example': {},
       'https://c.example': { audience: [] },
       'https://d.example': { audience: 'x', algorithms: [] },
+      'https://e.example': { audience: 'x', secret: 1234567 },
     }
     const listed = Object.entries(nonsense).map(([issuer, more]) => ({ issuer, ...more }))
     const refused = await readGateway(
@@ -682,8 +697,15 @@ describe('the config of jwt', () => {
     )
     assert.deepEqual(
       refused.problems.map(({ path }) => path.replace('auth.jwt.', '')),
-      [`${at(0)}.algorithms[0]`, `${at(1)}.audience`, `${at(2)}.audience`, `${at(3)}.algorithms`],
+      [
+        `${at(0)}.algorithms[0]`,
+        `${at(1)}.audience`,
+        `${at(2)}.audience`,
+        `${at(3)}.algorithms`,
+        `${at(4)}.secret`,
+      ],
     )
+    assert.ok(refused.problems.every(({ message }) => !message.includes('1234567')))
     assert.match(refused.problems[0]?.message ?? '', /"none" is not one of the choices/)
     const nobody = await readGateway(
       { auth: { jwt: { issuers: [] } }, upstreams: {}, routes: [] },

@@ -6,10 +6,10 @@ import gateway from '../../app.ts'
 import { claimHolds } from '../../plugins/authorization/demands.ts'
 import { methodsOf } from '../../plugins/authorization/methods.ts'
 import type { ConfigError } from '../../plugins/config/errors.ts'
-import { readGateway } from '../../plugins/config/load.ts'
 import { serverOptions } from '../../plugins/config/server.ts'
 import { claimAt } from '../../plugins/upstreams/identity.ts'
 import type { Collector } from '../../plugins/upstreams/measures.ts'
+import { readGateway } from '../support/config.ts'
 import { buildGateway } from '../support/gateway.ts'
 import { as, believeTests, TEST_AUTH } from '../support/identity.ts'
 import { startTarget, type TestTarget } from '../support/target.ts'
@@ -320,6 +320,11 @@ describe('what is refused at the start', () => {
       'an expression',
       { auth, authorization: { when: 'identty.name == "a"' } },
       /when: there is no "identty" here/,
+    ],
+    [
+      'what is never true',
+      { authorization: { when: "'false'" } },
+      /when: has to be true or false, and is of the type string/,
     ],
     ['its syntax', { authorization: { methods: { GET: { when: 'a &&' } } } }, /methods\.GET\.when: found/],
     [

@@ -1,9 +1,9 @@
 /** External authorization: a service decides, and nothing that happens to it opens a door that is to stay shut. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
-import { AnswerCache } from '../../plugins/authorization/external/answer-cache.ts'
-import { ServiceBreaker } from '../../plugins/authorization/external/breaker.ts'
 import type { Collector } from '../../plugins/upstreams/measures.ts'
+import { ServiceBreaker } from '../../plugins/upstreams/service-breaker.ts'
 import { startGateway } from '../support/gateway.ts'
 import { type Answer, deadOrigin, startTarget } from '../support/target.ts'
 import { ask, eventually, idle } from '../transport/support.ts'
@@ -282,6 +282,39 @@ describe('kept answers', () => {
     assert.equal(count('cached'), 2)
   })
 
+  it('are no one else’s, though the credential was taken off: the service is told who calls', async (t) => {
+    const authz = await startTarget(t, ({ headers }, response) => {
+      response.writeHead(headers['x-identity-id'] === 'consumer:ann' ? 200 : 403).end()
+    })
+    const target = await startTarget(t)
+    const hashOf = (key: string) => `sha256:${createHash('sha256').update(key).digest('hex')}`
+    const external = { url: authz.origin, onFailure: 'deny', cache: { ttl: '1m', callerOnly: true } }
+    const gateway = await startGateway({
+      auth: { 'api-key': {} },
+      consumers: { ann: { apiKeys: [hashOf('a')] }, bob: { apiKeys: [hashOf('b')] } },
+      upstreams: { users: { targets: [{ origin: target.origin }] } },
+      routes: [
+        {
+          path: '/*',
+          upstream: 'users',
+          auth: { accept: 'api-key', optional: true },
+          authorization: { external },
+        },
+      ],
+    } as object)
+    t.after(() => {
+      gateway.app.server.closeAllConnections()
+      void gateway.app.close()
+    })
+    const get = async (key: string) =>
+      (await ask(gateway.port, { headers: { 'x-api-key': key, 'X-Identity-Id': 'consumer:ann' } })).status
+    assert.deepEqual([await get('a'), await get('b'), await get('a'), await get('b')], [200, 403, 200, 403])
+    assert.equal(authz.seen.length, 2)
+    // Nobody says it of himself.
+    assert.equal((await ask(gateway.port, { headers: { 'x-identity-id': 'consumer:ann' } })).status, 403)
+    assert.equal(authz.seen[2]?.headers['x-identity-id'], undefined)
+  })
+
   it('may be the caller’s for all paths, where the config says so', async (t) => {
     const { port, first } = await setup(t, decide, {
       upstream: 'authz',
@@ -304,25 +337,14 @@ describe('kept answers', () => {
     await Promise.all(Array.from({ length: 20 }, () => ask(port)))
     assert.equal(first.seen.length, 1)
   })
-
-  it('end with their time and make room for new ones', () => {
-    let now = 0
-    const cache = new AnswerCache<number>(100, 2, () => now)
-    cache.set('a', 1)
-    cache.set('b', 2)
-    assert.deepEqual([cache.get('a'), cache.get('b')], [1, 2])
-    cache.set('c', 3)
-    assert.deepEqual([cache.get('a'), cache.get('b'), cache.get('c')], [undefined, 2, 3])
-    now = 99
-    assert.equal(cache.get('c'), 3)
-    now = 100
-    assert.equal(cache.get('c'), undefined)
-  })
 })
 
 it('the breaker opens, probes one at a time and waits longer each time', () => {
   let now = 0
-  const breaker = new ServiceBreaker({ now: () => now, random: () => 0 })
+  const breaker = new ServiceBreaker(
+    { failures: 5, firstMs: 1000, longestMs: 5000 },
+    { now: () => now, random: () => 0 },
+  )
   const fail = () => {
     assert.equal(breaker.admit(), true)
     return breaker.failed()

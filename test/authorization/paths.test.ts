@@ -305,16 +305,22 @@ describe('routes', () => {
   // A closing gateway lingers: they do so together.
   const closing: Promise<unknown>[] = []
   after(() => Promise.all(closing))
-  const statusOf = async (routes: readonly object[], url: string, more: object = {}): Promise<number> => {
+  const statusesOf = async (
+    routes: readonly object[],
+    asked: readonly (string | object)[],
+    more: object = {},
+  ): Promise<number[]> => {
     const app = await buildGateway({
       upstreams: { main: { targets: [{ origin: target.origin }] } },
       routes: routes.map((route) => ({ upstream: 'main', ...route })),
       ...more,
     })
-    const { statusCode } = await app.inject(url)
+    const answers = await Promise.all(asked.map((one) => app.inject(one as string)))
     closing.push(app.close())
-    return statusCode
+    return answers.map(({ statusCode }) => statusCode)
   }
+  const statusOf = async (routes: readonly object[], url: string, more: object = {}) =>
+    (await statusesOf(routes, [url], more))[0]
   const guarded = { path: '/admin/*', authorization: { when: 'false' } }
 
   it('with capitals of their own are served, and guarded in any case', async () => {
@@ -348,5 +354,97 @@ describe('routes', () => {
     assert.equal(await statusOf([{ path: '/admin/*' }, { path: '/*' }], '/ADMIN/x'), 200)
     const addresses = { path: '/admin/*', addresses: { deny: ['127.0.0.1'] } }
     assert.equal(await statusOf([addresses, { path: '/*' }], '/ADMIN/x'), 400)
+  })
+
+  const post = (url: string, headers: object = {}): object => ({ method: 'POST', url, headers })
+
+  it('a slash at the end, or none, is no way around a guard: most frameworks take both for one path', async () => {
+    const closed = ['/reports', '/users/:id', '/own/'].map((path) => ({
+      path,
+      authorization: { when: 'false' },
+    }))
+    const asked = ['/reports/', '/reports//', '/users/1/', '/own', '/elsewhere/']
+    assert.deepEqual(await statusesOf([...closed, { path: '/*' }], asked), [400, 400, 400, 400, 200])
+  })
+
+  it('a limit of one route is not got around by a path that looks like its own', async () => {
+    const routes = [{ path: '/login', rateLimit: { max: 1, per: '1h' } }, { path: '/*' }]
+    const asked = ['/login/', '/LOGIN', '/%256cogin', '/login;a', '/login']
+    assert.deepEqual(await statusesOf(routes, asked), [400, 400, 400, 400, 200])
+  })
+
+  it('what nobody sees, and letters that are one to some, are no way around a guard', async () => {
+    const asked = ['/admin%e2%80%8b/x', '/%ef%bb%bfadmin/x', '/admin%ff/x', '/ADM%C4%B0N/x', '/adm%C4%B1n/x']
+    assert.deepEqual(
+      await statusesOf([guarded, { path: '/*' }], asked),
+      asked.map(() => 400),
+    )
+  })
+
+  it('a POST that says it is a DELETE does not get to the upstream by the route of POST', async () => {
+    const routes = [{ path: '/items', methods: ['DELETE'], authorization: { when: 'false' } }, { path: '/*' }]
+    const asked = [
+      post('/items', { 'x-http-method-override': 'delete' }),
+      post('/items', { x_method_override: 'DELETE' }),
+      post('/items?a=1&_method=DELETE'),
+      post('/items/', { 'x-http-method': 'DELETE' }),
+      post('/items', { 'x-http-method-override': 'PATCH' }),
+      post('/items'),
+    ]
+    assert.deepEqual(await statusesOf(routes, asked), [400, 400, 400, 400, 200, 200])
+  })
+
+  it('nor past an expression about the method', async () => {
+    const when = "request.method == 'POST' || request.method == 'PATCH'"
+    const asked = [
+      post('/items'),
+      post('/items', { 'x-http-method-override': 'PATCH' }),
+      post('/items', { 'x-http-method-override': 'DELETE' }),
+      post('/items?_method=delete'),
+    ]
+    assert.deepEqual(
+      await statusesOf([{ path: '/items', authorization: { when } }], asked),
+      [200, 200, 403, 403],
+    )
+  })
+
+  it('that guard some methods of a path are told of where the rest is open', async () => {
+    const lines: string[] = []
+    const app = await buildGateway(
+      {
+        upstreams: { main: { targets: [{ origin: target.origin }] } },
+        routes: [
+          { path: '/a/:id', methods: ['GET', 'POST'], upstream: 'main', authorization: { when: 'false' } },
+          {
+            path: '/b/*',
+            headers: { 'x-v': '2' },
+            host: '*.example.com',
+            upstream: 'main',
+            authorization: { when: 'false' },
+          },
+          // Neither of these is worth a word.
+          { path: '/c', methods: ['GET'], upstream: 'main' },
+          { path: '/c', methods: ['POST'], upstream: 'main', authorization: { when: 'false' } },
+          { path: '/d/*', upstream: 'main', authorization: { when: 'false' } },
+          { path: '/e', methods: ['POST'], upstream: 'main', rateLimit: { max: 1, per: '1h' } },
+          { path: '/:one', upstream: 'main' },
+          { path: '/*', upstream: 'main' },
+        ],
+      },
+      { log: (line) => lines.push(line) },
+    )
+    await app.ready()
+    closing.push(app.close())
+    const told = lines
+      .map((line) => JSON.parse(line))
+      .filter(({ msg }) => msg.startsWith('a guarded route does not take all'))
+    assert.deepEqual(
+      told.map(({ route, other, methods }) => [route, other, methods.join()]),
+      [
+        ['/a/:id', '/*', 'PUT,PATCH,DELETE'],
+        ['*.example.com/b/*', '/*', 'GET,POST,PUT,PATCH,DELETE'],
+        ['/c', '/:one', 'PUT,PATCH,DELETE'],
+      ],
+    )
   })
 })

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { loadGateway, readGateway } from '../../plugins/config/load.ts'
+import { loadGateway, loadSchemas, readGateway } from '../../plugins/config/load.ts'
 
 const CONFIG = "{ upstreams: { users: { targets: [{ origin: 'http://a' }] } }, routes: [] }"
 
@@ -92,7 +92,8 @@ describe('schemas', () => {
       `import { text } from ${JSON.stringify(kit)}
        export const schema = { target: { origin: text() } }`,
     )
-    const read = (more: object) => readGateway({ upstreams: {}, routes: [], ...more }, 'my.ts', plugins)
+    const read = (more: object) =>
+      readGateway({ upstreams: {}, routes: [], ...more }, 'my.ts', loadSchemas(plugins))
     assert.deepEqual((await read({})).config, { mine: { every: 2000 }, upstreams: {}, routes: [] } as object)
     assert.deepEqual((await read({ mine: { every: '9s' } })).problems, [
       { path: 'mine.every', message: 'is long' },

@@ -1,10 +1,10 @@
 /** CORS by the Fetch standard: what browsers are told, and that an upstream has no say in it. */
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { readGateway } from '../../plugins/config/load.ts'
 import { originMatcher, refuseOrigin } from '../../plugins/cors/origins.ts'
 import { varying } from '../../plugins/cors/policy.ts'
 import { GatewayError } from '../../plugins/upstreams/errors.ts'
+import { readGateway } from '../support/config.ts'
 import { rawRequest, startGateway } from '../support/gateway.ts'
 import { type Answer, startTarget } from '../support/target.ts'
 import { ask } from '../transport/support.ts'

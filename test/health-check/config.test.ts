@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readGateway } from '../../plugins/config/load.ts'
 import { settingsOf } from '../../plugins/health-check/settings.ts'
 import { within } from '../../plugins/health-check/status.ts'
+import { readGateway } from '../support/config.ts'
 
 async function read(healthCheck: object | undefined, origin = 'http://10.0.0.1:8080') {
   const users = { targets: [{ origin }], ...(healthCheck === undefined ? {} : { healthCheck }) }

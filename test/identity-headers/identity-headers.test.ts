@@ -7,9 +7,9 @@ import http2 from 'node:http2'
 import { describe, it, type TestContext } from 'node:test'
 import fc from 'fast-check'
 import { decodeJwt, jwtVerify } from 'jose'
-import { readGateway } from '../../plugins/config/load.ts'
 import { encodeText, encodeValue } from '../../plugins/identity-headers/encode.ts'
 import { TokenMaker } from '../../plugins/identity-headers/token.ts'
+import { readGateway } from '../support/config.ts'
 import { rawRequest, startGateway } from '../support/gateway.ts'
 import { as, believeTests, identityOf, TEST_AUTH } from '../support/identity.ts'
 import { startTarget } from '../support/target.ts'
@@ -280,6 +280,9 @@ describe('a signed token', () => {
     const second = maker.tokenFor(ann, '"a"')
     assert.notEqual(second, first)
     assert.equal(decodeJwt(second).exp, 1045)
+    // The clock was set back: one that was made in the future is good for nobody, and would be used for too long.
+    now -= 500_000
+    assert.notEqual(maker.tokenFor(ann, '"a"'), second)
   })
 })
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { Bounds } from '../../plugins/metrics/bounds.ts'
-import { RESULTS } from '../../plugins/metrics/traffic.ts'
-import { ATTEMPTS } from '../../plugins/metrics/upstream-series.ts'
+import { Bounds } from '../../plugins/metrics/recording/bounds.ts'
+import { RESULTS } from '../../plugins/metrics/recording/traffic.ts'
+import { ATTEMPTS } from '../../plugins/metrics/recording/upstream-series.ts'
 import { answered, recorderFor } from './support.ts'
 
 const result = (name: (typeof RESULTS)[number]): number => RESULTS.indexOf(name)
@@ -69,7 +69,7 @@ describe('the measures', () => {
     request({ status: 0 })
     request({ aborted: true })
     request({ aborted: true, status: 0 })
-    request({ aborted: true }, { attempts: [{ outcome: 'reset', decision: 'commit' }] })
+    request({ aborted: true }, { broken: true })
     request({ route: '/b', status: 500 })
     const { requests, errors } = recorder.measures.route('/a')
     assert.deepEqual({ requests, errors }, { requests: 10, errors: 4 })

@@ -4,8 +4,8 @@ import { render } from '../../plugins/metrics/exposition/render.ts'
 import { requestFamilies } from '../../plugins/metrics/exposition/request-families.ts'
 import { targetFamilies } from '../../plugins/metrics/exposition/target-families.ts'
 import { upstreamFamilies } from '../../plugins/metrics/exposition/upstream-families.ts'
-import { type Ended, Recorder } from '../../plugins/metrics/recorder.ts'
-import type { RouteSeries } from '../../plugins/metrics/route-series.ts'
+import { type Ended, Recorder } from '../../plugins/metrics/recording/recorder.ts'
+import type { RouteSeries } from '../../plugins/metrics/recording/route-series.ts'
 import type { Outcome, Target } from '../../plugins/upstreams/contract.ts'
 import type { Exchange } from '../../plugins/upstreams/exchange.ts'
 import { Registry } from '../../plugins/upstreams/registry.ts'
@@ -26,14 +26,17 @@ export const answered = (status: number, latencyMs: number): Outcome => ({
 
 function exchangeOf({
   upstreamMs = 5,
+  broken = false,
   attempts = [{ outcome: 'ok' }],
 }: {
   upstreamMs?: number
+  broken?: boolean
   attempts?: readonly AttemptShape[]
 }): Exchange {
   return {
     plan: { route: '/a', upstream: 'main' },
     upstreamMs,
+    broken,
     attempts: attempts.map(({ kind = 'first', decision = 'commit', outcome }) => ({
       kind,
       decision,

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import type { FastifyInstance } from 'fastify'
+import { ConfigError } from '../../plugins/config/errors.ts'
 import type { Identity } from '../../plugins/upstreams/identity.ts'
+import { readGateway } from '../support/config.ts'
 import { buildGateway, rawRequest } from '../support/gateway.ts'
 import { type Answer, startTarget } from '../support/target.ts'
 
@@ -83,7 +85,11 @@ async function limited(t: TestContext, { routes, upstream, gateway, answer, use 
 
 async function refusal(config: object): Promise<string> {
   const users = { targets: [{ origin: 'http://127.0.0.1:9' }] }
-  return buildGateway({ upstreams: { users, other: users }, routes: [], ...config }).then(
+  const whole = { upstreams: { users, other: users }, routes: [], ...config }
+  // Most is told without a gateway.
+  const { file, problems } = await readGateway(whole, 'test.config.ts')
+  if (problems.length > 0) return new ConfigError(file, problems).message
+  return buildGateway(whole).then(
     () => 'none',
     (error: Error) => error.message,
   )
@@ -223,6 +229,7 @@ describe('what is limited', () => {
   it('upgrades too: a refused one is answered and goes nowhere', async (t) => {
     const { app, target } = await limited(t, {
       routes: [{ path: '/*', rateLimit: hourly(1) }],
+      gateway: { server: { drain: 0 } },
     })
     await app.listen({ port: 0, host: '127.0.0.1' })
     const { port } = app.server.address() as AddressInfo
@@ -334,7 +341,9 @@ describe('by', () => {
     assert.equal(await passing(3, '/cost', { 'x-size': '4' }), 2)
     assert.equal(await passing(3, '/cost', { 'x-size': '1' }), 2)
     assert.equal(await passing(3, '/cost', { 'x-size': '0' }), 3)
-    assert.equal(await passing(11, '/cost', { 'x-size': 'none' }, '192.0.2.3'), 10)
+    // What cannot be read is not cheaper than what can: it takes all.
+    for (const [i, size] of ['none', '-5', '1e3', '9'.repeat(21), '4, 4'].entries())
+      assert.equal(await passing(2, '/cost', { 'x-size': size }, `192.0.2.${30 + i}`), 1, size)
     const never = await get('/cost', { 'x-size': '11' }, '192.0.2.4')
     assert.equal(never.status, 429)
     assert.equal(never.headers['retry-after'], undefined, 'waiting does not help')
@@ -460,6 +469,11 @@ describe('a config is refused', () => {
       /rateLimits\.defaultPlan: no plan is named "gould"; did you mean "gold"/,
     ],
     [
+      'a consumer of an unknown plan',
+      { consumers: { acme: { plan: 'gould' } }, rateLimits: { plans: { gold: hourly(1) } } },
+      /consumers\.acme\.plan: no plan is named "gould"; did you mean "gold"/,
+    ],
+    [
       'a limited upstream in a split',
       {
         upstreams: { users: { targets: [{ origin: 'http://127.0.0.1:9' }], rateLimit: hourly(1) } },
@@ -483,7 +497,12 @@ describe('a config is refused', () => {
       { rateLimits: { limits: [hourly(1, { cost: 0 })] } },
       /cost: is no cost; write a whole number/,
     ],
-    ['no `max`', { rateLimits: { limits: [{ per: '1s' }] } }, /rateLimits\.limits\[0\]\.max: is required/],
+    // And nothing else, which would only be another word for it.
+    [
+      'no `max`',
+      { rateLimits: { limits: [{ per: '1s' }] } },
+      /problem\n +rateLimits\.limits\[0\]\.max: is required$/,
+    ],
     [
       'what cannot be counted exactly',
       { rateLimits: { limits: [{ max: 999_999_937, per: '366d' }] } },

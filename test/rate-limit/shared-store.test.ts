@@ -334,7 +334,29 @@ describe('counting in Redis', LIMIT, () => {
       throw new Error('OOM command not allowed')
     })
     assert.equal(await shared.decide(claimsOf(limits)), false)
-    assert.equal(onError.mock.callCount(), 1)
+    assert.equal(onError.mock.callCount(), 2)
     assert.equal(shared.fallbacks, 2)
+    // Whatever it is that listens there: nobody is let in by it, and no client is told of NaN.
+    for (const garbage of [
+      null,
+      undefined,
+      'OK',
+      7,
+      {},
+      [],
+      [1],
+      ['1', '5', '1', '1', '0', '0'],
+      [1, 5, 1, 'x', 0, 0],
+      [1, 5, 1, 1, null, 0],
+      [1, 5, 1, 1, Number.NaN, 0],
+      [1, Number.NaN, 1, 1, 0, 0],
+    ]) {
+      run.mock.mockImplementation(async () => garbage)
+      const claims = claimsOf(limits)
+      assert.equal(await shared.decide(claims), false, JSON.stringify(garbage))
+      assert.ok(claims.every(({ remaining, wait, reset }) => [remaining, wait, reset].every(Number.isFinite)))
+    }
+    const deadline = run.mock.calls.at(-1)?.arguments[1][0]
+    assert.ok(Number.isFinite(deadline), `${deadline}`)
   })
 })

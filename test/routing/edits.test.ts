@@ -20,6 +20,19 @@ test('headers: removed, then set, then added, in place and lower-case', () => {
   assert.deepEqual(kept, ['1'])
 })
 
+test('headers: what is removed or set is not said in a spelling that CGI and its like take for it', () => {
+  const headers: Headers = {
+    x_internal: '1',
+    'x.tenant': '2',
+    x_tenant: '3',
+    x_own: '4',
+    'x-own': '5',
+    x_other: '6',
+  }
+  compileHeaderEdits({ remove: ['x-internal', 'x_own'], set: { 'X-Tenant': 'a' } })?.(headers)
+  assert.deepEqual(headers, { 'x-own': '5', x_other: '6', 'x-tenant': 'a' })
+})
+
 test('headers: nothing to do is no function', () => {
   assert.equal(compileHeaderEdits(undefined), undefined)
   assert.equal(compileHeaderEdits({ set: {}, remove: [] }), undefined)

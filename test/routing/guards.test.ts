@@ -104,6 +104,14 @@ describe('guards', () => {
     assert.equal(target.seen.length, 0)
   })
 
+  it('one that says no by what it returns is broken, and not a yes', async (t) => {
+    const { app, target } = await guarded(t, [
+      { name: 'odd', stage: 'authorize', forRoute: () => (() => false) as never },
+    ])
+    assert.equal((await app.inject('/open')).statusCode, 500)
+    assert.equal(target.seen.length, 0)
+  })
+
   it('one that answers by itself is the last', async (t) => {
     const { app, target } = await guarded(t, [
       { name: 'own', stage: 'address', forRoute: () => (_request, reply) => void reply.code(204).send() },

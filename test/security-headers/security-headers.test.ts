@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { readGateway } from '../../plugins/config/load.ts'
+import { readGateway } from '../support/config.ts'
 import { buildGateway } from '../support/gateway.ts'
 import { type Answer, startTarget } from '../support/target.ts'
 

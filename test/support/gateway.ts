@@ -1,15 +1,15 @@
 import { type AddressInfo, connect } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import app from '../../app.ts'
-import { readGateway } from '../../plugins/config/load.ts'
 import { serverOptions } from '../../plugins/config/server.ts'
+import { readGateway } from './config.ts'
 
 /** A gateway in this process that runs `config`; `use` adds plugins as a user's own would be. */
 export async function buildGateway(
   config: unknown,
   { log, use }: { log?: (line: string) => void; use?: (app: FastifyInstance) => Promise<void> } = {},
 ): Promise<FastifyInstance> {
-  const gateway = await readGateway(config, 'test.config.ts')
+  const gateway = await readGateway(config)
   const logger = log === undefined ? false : { level: 'debug', stream: { write: log } }
   const fastify = Fastify({
     ...serverOptions(gateway.config),

@@ -295,6 +295,7 @@ describe('ids and choices', () => {
     assert.ok(!worthKeeping(fine, all))
     assert.ok(worthKeeping({ ...fine, status: 503 }, all))
     assert.ok(worthKeeping({ ...fine, aborted: true }, all))
+    assert.ok(worthKeeping({ ...fine, status: 0 }, all), 'one that got nothing')
     assert.ok(worthKeeping({ ...fine, totalMs: 1001 }, all))
     assert.ok(!worthKeeping({ status: 500, aborted: true, totalMs: 1e6 }, { ratio: 0, errors: false }))
   })

@@ -47,6 +47,24 @@ test('what an untrusted client says of itself is replaced', async (t) => {
     assert.equal(headers[name], undefined, name)
 })
 
+test('nor is it believed in a spelling that CGI and its like take for the same', async (t) => {
+  const odd = Object.fromEntries(
+    Object.entries(SPOOFED).map(([name, value]) => [name.replaceAll('-', '_'), value]),
+  )
+  for (const trusted of [[], ['127.0.0.0/8']]) {
+    const headers = await seenBy(t, 'x-forwarded', trusted, {
+      ...odd,
+      'X.Forwarded_For': '6.6.6.6',
+      x_other: '1',
+    })
+    assert.deepEqual(
+      Object.keys(headers).filter((name) => /[_.]/.test(name)),
+      ['x_other'],
+    )
+    assert.equal(headers['x-forwarded-for'], '127.0.0.1')
+  }
+})
+
 test('what a trusted proxy says is passed on, and its own address appended', async (t) => {
   const headers = await seenBy(t, 'x-forwarded', ['127.0.0.0/8'])
   assert.equal(headers['x-forwarded-for'], '6.6.6.6, 127.0.0.1')

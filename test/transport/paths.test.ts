@@ -87,6 +87,20 @@ test('GHSA-v574-6498-x57v: neither paths nor upstreams are mixed up, however oft
   }
 })
 
+test('a Host that is none is a 400: an upstream might read another one in it', async (t) => {
+  const target = await startTarget(t)
+  const { port } = await gatewayTo(t, target.origin)
+  for (const host of ['x@b', 'b/', 'b\\', 'b?', 'b#x', 'b%2ec', 'b..', 'b, c', 'b\xad', 'b c', 'b:1@c']) {
+    const answer = await rawRequest(port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+    assert.match(answer, /^HTTP\/1\.1 400 /, host)
+  }
+  assert.equal(target.seen.length, 0)
+  for (const host of ['b', 'B.example.com.:80', '[::1]:80', '', 'a_b-c~d.example', '*.x', "!$&'()+;="]) {
+    const answer = await rawRequest(port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+    assert.match(answer, /^HTTP\/1\.1 200 /, host)
+  }
+})
+
 test('two Host headers are a 400', async (t) => {
   const target = await startTarget(t)
   const { port } = await gatewayTo(t, target.origin)

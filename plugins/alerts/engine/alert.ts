@@ -44,6 +44,8 @@ export class AlertState implements Alert {
     timeOfDay: number,
     steady: boolean,
   ): 'fired' | 'resolved' | undefined {
+    // The wall clock was set back: nothing ends before it began.
+    if (this.state === 'firing') this.startsAt = Math.min(this.startsAt, timeOfDay)
     if (value === undefined) return this.#failsToHold(now, timeOfDay)
     this.value = value
     this.#keptSince = Number.NaN

@@ -1,10 +1,12 @@
-import type { Condition, Counter, Gauge, Rule, Scope, Term, Test } from '../rules/rule.ts'
+import type { Condition, Counter, Gauge, Labels, Rule, Scope, Term, Test } from '../rules/rule.ts'
 import { duration, gaugeSeries, quoted, recordedName, seriesOf, WATCHED } from './names.ts'
 
 /** A series that is computed once and used by several rules. */
 export interface Recording {
   readonly record: string
   readonly expr: string
+  /** What it has anyway; said once more, since promtool tells series apart by what it reads. */
+  readonly labels: Labels
   /** Its window in milliseconds. */
   readonly over: number
 }
@@ -93,7 +95,8 @@ export class Printer {
   /** Named as Prometheus advises: level:metric:operations. The name of the route or upstream stays a label. */
   #record(scope: Scope, what: string, how: string, over: number, expr: string): string {
     const record = `${scope.kind}:holdfast_${what}:${how}${duration(over)}`
-    this.recordings.set(`${record} ${expr}`, { record, expr, over })
+    const labels = scope.kind === 'gateway' ? {} : { [scope.kind]: scope.name }
+    this.recordings.set(`${record} ${expr}`, { record, expr, labels, over })
     return scope.kind === 'gateway' ? record : `${record}{${scope.kind}=${quoted(scope.name)}}`
   }
 }

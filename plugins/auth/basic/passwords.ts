@@ -1,7 +1,7 @@
+import { ExpiringMap } from '../../upstreams/expiring-map.ts'
 import type { Identity } from '../../upstreams/identity.ts'
 import { Refusal } from '../authenticator.ts'
 import { type Consumers, consumerIdentity } from '../consumers.ts'
-import { ExpiringMap } from '../expiring-map.ts'
 import { DEFAULT_COST, type PasswordHash, parsePasswordHash } from './phc.ts'
 import type { Turns } from './turns.ts'
 

@@ -60,7 +60,7 @@ export function believe(
   const known = named === undefined ? undefined : consumer(named)
   const identity: Identity = Object.freeze({
     // A program may be called like a person.
-    id: `introspection:${issuer}:${subject === undefined ? 'client' : 'sub'}:${name}`,
+    id: `introspection:${encodeURIComponent(issuer)}:${subject === undefined ? 'client' : 'sub'}:${name}`,
     kind: 'introspection',
     name,
     consumer: known?.name,

@@ -8,10 +8,10 @@ import {
   processIntrospectionResponse,
 } from 'oauth4webapi'
 import type { Resolved } from '../../config/kit.ts'
+import { ServiceBreaker } from '../../upstreams/service-breaker.ts'
 import { type Authenticator, type AuthenticatorContext, Refusal, type Verdict } from '../authenticator.ts'
 import { authorization } from '../credentials.ts'
 import { isBearerToken, isJwtForm } from './bearer.ts'
-import { Circuit } from './circuit.ts'
 import { believe, type Claims } from './claims.ts'
 import type { introspectionOptions } from './options.ts'
 import { Tokens } from './tokens.ts'
@@ -52,9 +52,10 @@ function jwtGoesFirst({ routeOptions }: FastifyRequest): boolean {
 /** Bearer tokens that their issuer is asked about. */
 export function createIntrospection(
   options: IntrospectionOptions,
-  { app, now, date, realm, consumer }: AuthenticatorContext,
+  { app, now, date, random, realm, consumer }: AuthenticatorContext,
 ): Authenticator {
-  const circuit = new Circuit(options.failures, options.openFor)
+  const { failures, openFor } = options
+  const breaker = new ServiceBreaker({ failures, firstMs: openFor, longestMs: openFor }, { now, random })
   const work = {
     ask: asker(options),
     believe: (claims: Claims, at: number) => believe(claims, options, consumer, at),
@@ -62,7 +63,7 @@ export function createIntrospection(
     now,
     date,
   }
-  const tokens = new Tokens(options, work, circuit)
+  const tokens = new Tokens(options, work, breaker)
   app.upstreams.measure({
     name: 'auth_introspection_total',
     help: 'Questions to the introspection endpoint, those that failed, those held back while it is down or busy, and answers that were used though they were old.',
@@ -77,7 +78,7 @@ export function createIntrospection(
     help: '1 while the introspection endpoint is left alone because it has failed.',
     type: 'gauge',
     labels: [],
-    collect: (add) => add(circuit.open ? 1 : 0),
+    collect: (add) => add(breaker.open ? 1 : 0),
   })
   return {
     challenge: (refusal) =>

@@ -9,7 +9,8 @@ import {
   text,
   withDefault,
 } from '../../config/kit.ts'
-import { endpointProblem } from './endpoint.ts'
+import { secret } from '../../config/secret.ts'
+import { endpointProblem } from '../endpoint.ts'
 
 /** Bearer tokens that only their issuer can read: it is asked (RFC 7662). */
 export const introspectionOptions = object({
@@ -18,10 +19,7 @@ export const introspectionOptions = object({
   /** Who the gateway is to the issuer. */
   clientId: text({ minLength: 1 }),
   /** From the environment. */
-  clientSecret: custom<string>(
-    (value) => (typeof value === 'string' && value !== '' ? undefined : 'is not there or is no text'),
-    { remedy: 'set the environment variable that it is to come from' },
-  ),
+  clientSecret: secret,
   /** How the gateway proves it: by the header or in the body. Default `'basic'`. */
   clientAuth: withDefault(oneOf(['basic', 'post']), 'basic'),
   /** Only tokens that say so in `iss` count. Default: whatever the endpoint says is active. */
@@ -50,6 +48,6 @@ export const introspectionOptions = object({
   staleFor: withDefault(duration({ maximum: '1d' }), 0),
   /** After so many failures in a row the endpoint is left alone for a while, so that requests do not wait in vain. Default 3. */
   failures: withDefault(integer({ minimum: 1 }), 3),
-  /** That while; then one question shows whether it is back. Default 5s. */
+  /** That while, up to a fifth shorter; then one question shows whether it is back. Default 5s. */
   openFor: withDefault(duration({ minimum: 1 }), '5s'),
 })

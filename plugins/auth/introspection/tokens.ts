@@ -1,7 +1,7 @@
+import { ExpiringMap } from '../../upstreams/expiring-map.ts'
 import type { Identity } from '../../upstreams/identity.ts'
+import type { ServiceBreaker } from '../../upstreams/service-breaker.ts'
 import { Refusal } from '../authenticator.ts'
-import { ExpiringMap } from '../expiring-map.ts'
-import type { Circuit } from './circuit.ts'
 import type { Believed, Claims } from './claims.ts'
 
 export interface TokenOptions {
@@ -41,15 +41,15 @@ export class Tokens {
   readonly counts = { asked: 0, failed: 0, stale: 0, held: 0 }
   readonly #options: TokenOptions
   readonly #work: TokenWork
-  readonly #circuit: Circuit
+  readonly #breaker: ServiceBreaker
   readonly #active: ExpiringMap<Kept>
   readonly #refused: ExpiringMap<Refusal>
   readonly #pending = new Map<string, Promise<Identity | Refusal>>()
 
-  constructor(options: TokenOptions, work: TokenWork, circuit: Circuit) {
+  constructor(options: TokenOptions, work: TokenWork, breaker: ServiceBreaker) {
     this.#options = options
     this.#work = work
-    this.#circuit = circuit
+    this.#breaker = breaker
     this.#active = new ExpiringMap(options.cacheSize)
     this.#refused = new ExpiringMap(options.cacheSize)
   }
@@ -72,7 +72,7 @@ export class Tokens {
       this.counts.held++
       return this.#instead(kept, new NoAnswerError('too many questions are under way'))
     }
-    if (!this.#circuit.admits(at)) {
+    if (!this.#breaker.admit()) {
       this.counts.held++
       return this.#instead(
         kept,
@@ -92,10 +92,10 @@ export class Tokens {
       claims = await work.ask(token)
     } catch (error) {
       this.counts.failed++
-      this.#circuit.failed(work.now())
+      this.#breaker.failed()
       return this.#instead(kept, error)
     }
-    this.#circuit.succeeded()
+    this.#breaker.succeeded()
     const now = work.now()
     const believed = work.believe(claims, work.date())
     if ('why' in believed) {

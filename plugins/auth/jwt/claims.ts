@@ -1,3 +1,5 @@
+import { claimAt } from '../../upstreams/identity.ts'
+
 type Claims = Readonly<Record<string, unknown>>
 
 /** What a token's claims are held to. Times in milliseconds. */
@@ -30,18 +32,6 @@ export interface Validity {
 
 function bad(why: string, expired = false): BadClaims {
   return { why, expired }
-}
-
-/** A claim, by its name or by a path through objects; names with dots in them come first ("https://a.example/roles"). */
-export function claimAt(claims: Claims, path: string): unknown {
-  if (Object.hasOwn(claims, path)) return claims[path]
-  let at: unknown = claims
-  for (const step of path.split('.')) {
-    if (at === null || typeof at !== 'object' || Array.isArray(at) || !Object.hasOwn(at, step))
-      return undefined
-    at = (at as Claims)[step]
-  }
-  return at
 }
 
 /** A list of texts, or text with blanks between them (RFC 8693, 4.2); what is neither grants nothing. */

@@ -1,12 +1,8 @@
-/** Where plain HTTP is not overheard. */
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
+import { endpointProblem } from '../endpoint.ts'
 
-/** Whether keys may be fetched from there: whoever can change them on the way can make tokens. */
+/** Whether keys may be fetched from there. */
 export function isSafeUrl(text: unknown): text is string {
-  if (typeof text !== 'string' || !URL.canParse(text)) return false
-  const { protocol, hostname, username, password } = new URL(text)
-  if (username !== '' || password !== '') return false
-  return protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname))
+  return endpointProblem(text) === undefined
 }
 
 /** The issuer's discovery document (OpenID Connect Discovery 1.0, 4.1). */

@@ -13,6 +13,7 @@ import {
   text,
   withDefault,
 } from '../../config/kit.ts'
+import { secret } from '../../config/secret.ts'
 
 /** What is verified. Neither `none` nor RFC 8037's Ed448, and no name that stands for several (RFC 9864). */
 export const ALGORITHMS = [
@@ -50,7 +51,7 @@ const issuer = object({
   /** PEM text of a public key or certificate, or the path of a PEM file, instead of published keys; or several. */
   publicKey: optional(texts),
   /** A shared secret instead of keys; from the environment. At least as long as the hash (RFC 7518, 3.2). */
-  secret: optional(text({ minLength: 1 })),
+  secret: optional(secret),
   /** Certificates that its HTTPS may be signed by: PEM text, or the path of a PEM file. Default: the system's. */
   ca: optional(text({ minLength: 1 })),
   /** How often published keys are fetched, up to a tenth sooner or later. Default 5m. */

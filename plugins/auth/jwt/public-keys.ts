@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { pem } from '../../config/certificate.ts'
+import { pem, pemProblem } from '../../config/certificate.ts'
 import { algorithmsFor } from './jwk.ts'
 import type { Algorithm } from './options.ts'
 
@@ -30,6 +30,8 @@ export function readPublicKeys(
   from: string | readonly string[],
 ): { algorithms: readonly Algorithm[]; key: string }[] {
   return [from].flat().flatMap((value) => {
+    const unreadable = pemProblem(value)
+    if (unreadable !== undefined) throw new Error(unreadable)
     const blocks = [...pem(value).matchAll(BLOCK)]
     if (blocks.length === 0) throw new Error('holds no key in PEM form; give a public key or a certificate')
     return blocks.map(([block, label = '']) => {

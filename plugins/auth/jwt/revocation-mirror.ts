@@ -27,6 +27,8 @@ export class RevocationMirror {
   readonly #context: MirrorContext
   /** What Redis could not be told yet, by id. */
   readonly #untold = new Map<string, Revocation>()
+  /** What was added here while the list is read from Redis, which may have answered before it was told. */
+  #meanwhile: Revocation[] | undefined
   /** Of the list here; undefined until it was read. */
   #version: number | undefined
   #heardAt = Number.NEGATIVE_INFINITY
@@ -60,6 +62,7 @@ export class RevocationMirror {
   async add(revocation: Revocation): Promise<boolean> {
     const id = idOf(revocation)
     this.#list.add(revocation)
+    this.#meanwhile?.push(revocation)
     this.#untold.set(id, revocation)
     try {
       await this.#tell(id, revocation)
@@ -122,11 +125,16 @@ export class RevocationMirror {
 
   /** @param version of before: what changes while it is read comes again with the next news, which does no harm */
   async #load(version: number): Promise<void> {
-    const found = await this.#store.all((count) =>
-      this.#context.log('warn', `${count} revocations in Redis cannot be read`),
-    )
-    // Those that came while Redis was asked are kept.
-    this.#list.replace([...found.values(), ...this.#untold.values()])
+    const meanwhile: Revocation[] = []
+    this.#meanwhile = meanwhile
+    try {
+      const found = await this.#store.all((count) =>
+        this.#context.log('warn', `${count} revocations in Redis cannot be read`),
+      )
+      this.#list.replace([...found.values(), ...meanwhile, ...this.#untold.values()])
+    } finally {
+      this.#meanwhile = undefined
+    }
     this.#version = version
   }
 }

@@ -5,10 +5,11 @@ import type { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
 import { addressList } from '../../config/addresses.ts'
 import type { Resolved } from '../../config/kit.ts'
+import { withoutOwnHeaders } from '../../config/own-headers.ts'
+import { ExpiringMap } from '../../upstreams/expiring-map.ts'
 import type { Identity } from '../../upstreams/identity.ts'
 import { type Authenticator, type AuthenticatorContext, Refusal, type Verdict } from '../authenticator.ts'
 import { singleHeader } from '../credentials.ts'
-import { ExpiringMap } from '../expiring-map.ts'
 import { Certificates } from './certificates.ts'
 import { readClientCert } from './client-cert.ts'
 import type { mtlsOptions } from './options.ts'
@@ -119,13 +120,18 @@ export function createMtls(
   }
 }
 
-/** Takes off what anybody but a trusted proxy says of client certificates, so that no upstream believes it (RFC 9440, 4). */
+/**
+ * Takes off what anybody but a trusted proxy says of client certificates, in any spelling, so that no upstream believes
+ * it (RFC 9440, 4). What a trusted one says stays as it writes it: other spellings are its clients'.
+ */
 export function dropClientCert(trustProxy: readonly string[]): (request: FastifyRequest) => void {
   const trusts = addressList(trustProxy)
-  return ({ headers, raw }) => {
-    if (headers[HEADER] === undefined && headers[CHAIN] === undefined) return
-    if (trusts(raw.socket.remoteAddress ?? '')) return
-    delete headers[HEADER]
-    delete headers[CHAIN]
+  const drop = withoutOwnHeaders([HEADER, CHAIN])
+  return ({ raw }) => {
+    const { [HEADER]: certificate, [CHAIN]: chain } = raw.headers
+    drop(raw)
+    if (!trusts(raw.socket.remoteAddress ?? '')) return
+    if (certificate !== undefined) raw.headers[HEADER] = certificate
+    if (chain !== undefined) raw.headers[CHAIN] = chain
   }
 }

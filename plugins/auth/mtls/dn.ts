@@ -35,8 +35,9 @@ const TYPE = /^(?:[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+)$/
 type Attribute = readonly [type: string, value: string]
 
 function typeName(text: string): string | undefined {
-  const name = text.trim()
-  return TYPE.test(name) ? (TYPES[name.toLowerCase()] ?? name.toLowerCase()) : undefined
+  const name = text.trim().toLowerCase()
+  if (!TYPE.test(name)) return undefined
+  return Object.hasOwn(TYPES, name) ? TYPES[name] : name
 }
 
 /** Splits at separators that no backslash stands before. */

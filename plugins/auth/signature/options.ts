@@ -10,6 +10,7 @@ import {
   text,
   withDefault,
 } from '../../config/kit.ts'
+import { secret } from '../../config/secret.ts'
 import { parseRequired } from './required.ts'
 
 const component = custom<string>(
@@ -57,11 +58,7 @@ export const signingKey = object({
   /** The one algorithm that it is used with. What a signature says is never asked. */
   algorithm: oneOf(['hmac-sha256', 'ed25519', 'ecdsa-p256-sha256', 'rsa-pss-sha512']),
   /** For hmac-sha256: the shared secret, at least 32 bytes, from the environment. */
-  secret: optional(
-    custom<string>((value) => (typeof value === 'string' ? undefined : 'is not there or is no text'), {
-      remedy: 'set the environment variable that it is to come from',
-    }),
-  ),
+  secret: optional(secret),
   /** How `secret` is written. Default `'base64'`. */
   encoding: withDefault(oneOf(['base64', 'hex', 'utf8']), 'base64'),
   /** For the others: the public key, PEM text or the path of a PEM file. */

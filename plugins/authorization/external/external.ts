@@ -1,11 +1,11 @@
 /** Lets a service decide: what it is told of a request, and what is made of its answer. */
 import { withoutOwnHeaders } from '../../config/own-headers.ts'
 import { GatewayError } from '../../upstreams/errors.ts'
+import { ExpiringMap } from '../../upstreams/expiring-map.ts'
+import type { ServiceBreaker } from '../../upstreams/service-breaker.ts'
 import type { Authorizer, Verdict } from '../authorizer.ts'
 import { undecided } from '../errors.ts'
 import type { ExternalConfig } from '../schema.ts'
-import { AnswerCache } from './answer-cache.ts'
-import type { ServiceBreaker } from './breaker.ts'
 
 type Request = Parameters<Authorizer>[0]
 type Headers = Record<string, string | string[] | undefined>
@@ -40,6 +40,13 @@ function one(value: string | string[]): string {
   return typeof value === 'string' ? value : value.join(', ')
 }
 
+/** Who calls, if the gateway knows: what it has known the caller by may have been taken off the request. */
+const IDENTITY = 'x-identity-id'
+
+function asciiOf(text: string): string {
+  return text.toWellFormed().replace(/[^!-~]/gu, encodeURIComponent)
+}
+
 /** The headers of the question. Who asks it describes the request as Traefik's ForwardAuth and Envoy do. */
 export function questionHeaders(request: Request, shown: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {
@@ -54,6 +61,8 @@ export function questionHeaders(request: Request, shown: readonly string[]): Rec
     const value = request.headers[name]
     if (value !== undefined) headers[name] = one(value)
   }
+  const { identity } = request
+  if (identity !== null) headers[IDENTITY] = asciiOf(identity.id)
   return headers
 }
 
@@ -63,7 +72,7 @@ function keyOf(
   callerOnly: boolean,
 ): string {
   const { 'x-request-id': _, ...told } = headers
-  return JSON.stringify(callerOnly ? shown.map((name) => told[name] ?? null) : told)
+  return JSON.stringify(callerOnly ? [IDENTITY, ...shown].map((name) => told[name] ?? null) : told)
 }
 
 function picked(headers: Headers, names: readonly string[]): Headers {
@@ -77,7 +86,7 @@ export class ExternalAuthorizer {
   readonly #config: ExternalConfig
   readonly #context: ExternalContext
   readonly #withoutOwn: ReturnType<typeof withoutOwnHeaders>
-  readonly #kept: AnswerCache<Answer> | undefined
+  readonly #kept: ExpiringMap<Answer> | undefined
   readonly #asked = new Map<string, Promise<Answer>>()
   #underWay = 0
 
@@ -86,7 +95,7 @@ export class ExternalAuthorizer {
     this.#context = context
     this.#withoutOwn = withoutOwnHeaders(config.toUpstream)
     const { cache } = config
-    this.#kept = cache === undefined ? undefined : new AnswerCache(cache.ttl, cache.max, context.now)
+    this.#kept = cache === undefined ? undefined : new ExpiringMap(cache.max)
   }
 
   authorize(request: Request): Verdict | Promise<Verdict> {
@@ -94,14 +103,14 @@ export class ExternalAuthorizer {
     // After the service was told what it is to see: whatever comes of it, nobody else says these to the upstream.
     this.#withoutOwn(request.raw)
     if (this.#kept === undefined) return this.#decided(request, this.#ask(request, headers))
-    const { callerOnly } = this.#config.cache as NonNullable<ExternalConfig['cache']>
+    const { callerOnly, ttl } = this.#config.cache as NonNullable<ExternalConfig['cache']>
     const key = this.#context.digest(keyOf(headers, this.#config.headers, callerOnly))
-    const kept = this.#kept.get(key)
+    const kept = this.#kept.get(key, this.#context.now())
     if (kept !== undefined) {
       this.tally.cached++
       return this.#verdict(request, kept)
     }
-    return this.#decided(request, this.#askOnce(request, headers, key))
+    return this.#decided(request, this.#askOnce(request, headers, key, ttl))
   }
 
   #decided(request: Request, answer: Promise<Answer>): Promise<Verdict> {
@@ -116,12 +125,12 @@ export class ExternalAuthorizer {
   }
 
   /** Requests that would ask the same at the same time share one answer. */
-  #askOnce(request: Request, headers: Record<string, string>, key: string): Promise<Answer> {
+  #askOnce(request: Request, headers: Record<string, string>, key: string, ttl: number): Promise<Answer> {
     const underWay = this.#asked.get(key)
     if (underWay !== undefined) return underWay
     const asked = this.#ask(request, headers).then((answer) => {
       if (!/\bno-(?:store|cache)\b/i.test(String(answer.headers['cache-control'] ?? '')))
-        this.#kept?.set(key, answer)
+        this.#kept?.set(key, answer, this.#context.now() + ttl)
       return answer
     })
     this.#asked.set(key, asked)

@@ -28,7 +28,7 @@ export const external = object({
   ),
   /** For an answer, another attempt included. Default 1s. */
   timeout: withDefault(duration({ minimum: 1, maximum: '1m' }), '1s'),
-  /** Headers of the request that the service is shown. Default `['authorization', 'cookie']`. */
+  /** Headers of the request that the service is shown, besides who calls (`X-Identity-Id`) and what is asked for. Default `['authorization', 'cookie']`. */
   headers: withDefault(list(header), ['authorization', 'cookie']),
   /**
    * What happens to requests when the service does not answer, or with another status than those it may have: `deny`
@@ -47,7 +47,7 @@ export const external = object({
       ttl: duration({ minimum: 1, maximum: '1h' }),
       /** How many are kept. Default 10000. */
       max: withDefault(integer({ minimum: 1, maximum: 1_000_000 }), 10_000),
-      /** The service decides by the `headers` alone, not by method, path or address. Default false. */
+      /** The service decides by the `headers` and who calls alone, not by method, path or address. Default false. */
       callerOnly: withDefault(flag(), false),
     }),
   ),

@@ -3,7 +3,7 @@ import type { ExternalConfig } from '../schema.ts'
 
 /** Headers that belong to the connection or the message's form, or that the question says itself. */
 const RESERVED =
-  /^(?:connection|content-(?:length|type|encoding)|expect|forwarded|host|http2-settings|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|via|x-forwarded-.*|x-request-id)$/
+  /^(?:connection|content-(?:length|type|encoding)|expect|forwarded|host|http2-settings|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|via|x-forwarded-.*|x-identity-id|x-request-id)$/
 
 /** What a schema cannot say of `external`. */
 export function externalProblems(config: ExternalConfig, say: (message: string, key: string) => void): void {

@@ -1,7 +1,7 @@
-import type { BucketCounts } from '../bounds.ts'
-import type { Recorder } from '../recorder.ts'
-import type { RouteSeries } from '../route-series.ts'
-import { RESULTS } from '../traffic.ts'
+import type { BucketCounts } from '../recording/bounds.ts'
+import type { Recorder } from '../recording/recorder.ts'
+import type { RouteSeries } from '../recording/route-series.ts'
+import { RESULTS } from '../recording/traffic.ts'
 import { type Exemplar, type Family, labelText, type Page } from './page.ts'
 
 export function writeHistogram(

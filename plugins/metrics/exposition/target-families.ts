@@ -1,7 +1,7 @@
 import type { Target, Upstream } from '../../upstreams/contract.ts'
-import type { Fleet } from '../fleet.ts'
-import type { TargetSeries } from '../target-series.ts'
-import { ATTEMPTS } from '../upstream-series.ts'
+import type { Fleet } from '../recording/fleet.ts'
+import type { TargetSeries } from '../recording/target-series.ts'
+import { ATTEMPTS } from '../recording/upstream-series.ts'
 import { type Family, type FamilyType, labelText, type Page } from './page.ts'
 import { writeHistogram } from './request-families.ts'
 

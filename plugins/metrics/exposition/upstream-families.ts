@@ -1,7 +1,7 @@
 import type { Upstream } from '../../upstreams/contract.ts'
-import type { Recorder } from '../recorder.ts'
-import { RESULTS } from '../traffic.ts'
-import { ATTEMPTS, KINDS, type UpstreamSeries } from '../upstream-series.ts'
+import type { Recorder } from '../recording/recorder.ts'
+import { RESULTS } from '../recording/traffic.ts'
+import { ATTEMPTS, KINDS, type UpstreamSeries } from '../recording/upstream-series.ts'
 import { type Family, labelText, type Page } from './page.ts'
 import { writeHistogram } from './request-families.ts'
 

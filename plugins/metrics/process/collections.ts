@@ -1,5 +1,5 @@
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
-import { Bounds, type BucketCounts } from '../bounds.ts'
+import { Bounds, type BucketCounts } from '../recording/bounds.ts'
 
 const BOUNDS = [1, 5, 10, 50, 100, 500, 1000]
 const KINDS = {

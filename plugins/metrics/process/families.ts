@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { memoryUsage } from 'node:process'
+import type { CertificateEnd } from '../../config/certificate-ends.ts'
 import { type Family, labelText, type Page } from '../exposition/page.ts'
 import { writeHistogram } from '../exposition/request-families.ts'
-import type { CertificateEnd } from './certificates.ts'
 import type { Collections } from './collections.ts'
 import type { EventLoop } from './event-loop.ts'
 

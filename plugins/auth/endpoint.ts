@@ -1,6 +1,6 @@
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
 
-/** Why an introspection endpoint cannot be asked there, or undefined. */
+/** Why those who say who a caller is cannot be asked there, or undefined. Whoever can change their answers can be anybody. */
 export function endpointProblem(value: unknown): string | undefined {
   if (typeof value !== 'string' || !URL.canParse(value)) return 'is no URL'
   const { protocol, hostname, username, password, hash } = new URL(value)

@@ -1,9 +1,9 @@
-import type { Outcome, Target } from '../upstreams/contract.ts'
-import { evidenceAgainst } from '../upstreams/evidence.ts'
-import { LatencyScale } from '../upstreams/latency-histogram.ts'
-import { SlidingLatencies } from '../upstreams/latency-window.ts'
+import type { Outcome, Target } from '../../upstreams/contract.ts'
+import { evidenceAgainst } from '../../upstreams/evidence.ts'
+import { LatencyScale } from '../../upstreams/latency-histogram.ts'
+import { SlidingLatencies } from '../../upstreams/latency-window.ts'
+import { labelText } from '../exposition/page.ts'
 import type { Bounds, BucketCounts } from './bounds.ts'
-import { labelText } from './exposition/page.ts'
 import { ATTEMPTS } from './upstream-series.ts'
 
 /** Percentiles of a target are right to within 5 %: there may be ten thousand targets. */

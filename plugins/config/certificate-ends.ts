@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
-import { type ListenerTls, pem } from '../../config/certificate.ts'
-import type { GatewayConfig } from '../../config/define.ts'
+import { type ListenerTls, pem } from './certificate.ts'
+import type { GatewayConfig } from './define.ts'
 
 /** When a certificate ends, and where the config has it. */
 export interface CertificateEnd {
@@ -9,7 +9,7 @@ export interface CertificateEnd {
   readonly at: number
 }
 
-/** Certificates that the gateway shows: to clients, and to targets that ask for one. */
+/** Certificates that the gateway shows: to clients, and to targets that ask for one. As they are now. */
 export function certificateEnds(config: GatewayConfig): CertificateEnd[] {
   // Undefined where the plugin has been taken out.
   const listeners = (config.listeners ?? []) as readonly { readonly tls?: ListenerTls }[]

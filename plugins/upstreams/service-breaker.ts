@@ -1,21 +1,26 @@
-/** Spares requests the wait for a service that does not answer. */
-import type { PolicyContext } from '../../upstreams/contract.ts'
+/** Spares requests the wait for a service of others that does not answer: one that is asked who calls, and what he may. */
+import type { PolicyContext } from './contract.ts'
 
-/** So many failures in a row stop the asking. */
-const FAILURES = 5
-/** How long at first, and at most, in milliseconds; doubled each time that it fails again. */
-const FIRST_MS = 1000
-const LONGEST_MS = 5000
+export interface ServiceBreakerOptions {
+  /** So many failures in a row stop the asking. */
+  readonly failures: number
+  /** For how long at first, in milliseconds; doubled each time that it fails again. */
+  readonly firstMs: number
+  /** And at most. */
+  readonly longestMs: number
+}
 
 /** Closed, open, and then one request at a time that finds out. */
 export class ServiceBreaker {
+  readonly #options: ServiceBreakerOptions
   readonly #context: PolicyContext
   #failures = 0
   #openUntil = 0
   #openFor = 0
   #probing = false
 
-  constructor(context: PolicyContext) {
+  constructor(options: ServiceBreakerOptions, context: PolicyContext) {
+    this.#options = options
     this.#context = context
   }
 
@@ -39,12 +44,13 @@ export class ServiceBreaker {
 
   /** @returns whether this is what opened it */
   failed(): boolean {
+    const { failures, firstMs, longestMs } = this.#options
     this.#failures++
     const wasOpen = this.open
     // Those that were under way when it opened come in later: only the one that was let through says it anew.
-    if (wasOpen ? !this.#probing : this.#failures < FAILURES) return false
+    if (wasOpen ? !this.#probing : this.#failures < failures) return false
     this.#probing = false
-    this.#openFor = Math.min(LONGEST_MS, wasOpen ? this.#openFor * 2 : FIRST_MS)
+    this.#openFor = Math.min(longestMs, wasOpen ? this.#openFor * 2 : firstMs)
     // Up to a fifth sooner: gateways that lost the same service need not come back to it together.
     this.#openUntil = this.#context.now() + this.#openFor * (1 - 0.2 * this.#context.random())
     return !wasOpen

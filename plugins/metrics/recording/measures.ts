@@ -1,4 +1,4 @@
-import type { Measures, Traffic } from '../upstreams/measures.ts'
+import type { Measures, Traffic } from '../../upstreams/measures.ts'
 import type { Bounds } from './bounds.ts'
 import type { TrafficCounts } from './traffic.ts'
 

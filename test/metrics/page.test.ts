@@ -1,14 +1,18 @@
-/** Requests of every kind: the page, /stats, the access log, the spans and the clients agree on each sum. */
+/** What the page says: the other books agree with it, Prometheus reads it, docs/metrics.md describes it. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import http from 'node:http'
 import http2 from 'node:http2'
 import { connect, type Socket } from 'node:net'
-import { type TestContext, test } from 'node:test'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
 import type { Stats } from '../../plugins/metrics/stats.ts'
 import { GatewayError } from '../../plugins/upstreams/errors.ts'
 import { startGateway } from '../support/gateway.ts'
-import { freePort } from '../support/process.ts'
+import { startPrometheus } from '../support/monitoring.ts'
+import { freePort, ROOT } from '../support/process.ts'
 import { type Answer, deadOrigin, startTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
 import { startReceiver } from '../tracing/support.ts'
@@ -27,9 +31,11 @@ const answer: Answer = ({ url }, response) => {
   else if (kind === 'half' || kind === 'cut') {
     response.setHeader('content-length', BIG)
     response.write('x'.repeat(BIG / 2), () => kind === 'cut' && response.socket?.destroy())
-  } else if (kind === 'events' || kind === 'events-cut') {
+  } else if (kind.startsWith('events')) {
     response.setHeader('content-type', 'text/event-stream')
-    response.write('data: 1\n\n', () => setTimeout(() => (kind === 'events' ? response.end() : response.socket?.destroy()), 5))
+    response.write('data: 1\n\n')
+    if (kind === 'events') setTimeout(() => response.end(), 5)
+    if (kind === 'events-cut') setTimeout(() => response.socket?.destroy(), 5)
   } else if (kind === 'pieces') {
     response.write('one')
     setTimeout(() => response.end('two'), 60)
@@ -45,10 +51,14 @@ const resultOf = (status: number | undefined, aborted: unknown, broken: unknown)
   broken ? 'cut' : aborted ? 'aborted' : status === undefined ? 'none' : `${Math.floor(status / 100)}xx`
 
 async function gatewayOf(t: TestContext, server: object) {
+  const tunnels: Socket[] = []
+  // Before the target, which waits for them when it is closed.
+  t.after(() => {
+    for (const socket of tunnels) socket.destroy()
+  })
   const collector = await startReceiver(t)
   const target = await startTarget(t, answer)
   const fast = await startTarget(t)
-  const tunnels: Socket[] = []
   target.server.on('upgrade', (request, socket: Socket) => {
     tunnels.push(socket)
     socket.on('error', () => {})
@@ -113,7 +123,6 @@ async function gatewayOf(t: TestContext, server: object) {
     },
   )
   t.after(() => {
-    for (const socket of tunnels) socket.destroy()
     gateway.app.server.closeAllConnections()
     gateway.app.admin?.server.closeAllConnections()
     void gateway.app.close()
@@ -139,6 +148,7 @@ const head = (url: string, more = '', method = 'GET') => `${method} ${url} HTTP/
 
 /** Bytes to the gateway on a connection of their own; leaves when what it got has `end` in it, or is over. */
 async function raw(house: House, bytes: string | string[], end?: string | (() => boolean)) {
+  await until('what was before is over', () => inflight(house) === 0)
   const socket = connect(house.port, '127.0.0.1')
   let received = ''
   socket.on('error', () => {}).on('data', (chunk) => (received += chunk.toString('latin1')))
@@ -170,7 +180,8 @@ async function http1(house: House, ledger: Ledger): Promise<void> {
     assert.ok(`${status}`[0] === result[0], `${url}: ${status}`)
     ledger.took(route, result, code)
   }
-  for (const status of [200, 204, 301, 304, 404, 500]) await quick('a', `/a/${status}`, `${Math.floor(status / 100)}xx`)
+  for (const status of [200, 204, 301, 304, 404, 500])
+    await quick('a', `/a/${status}`, `${Math.floor(status / 100)}xx`)
   await quick('a', '/a/200', '2xx', undefined, { method: 'HEAD' })
   await quick('a', '/a/x', '2xx', undefined, { method: 'POST', body: 'y'.repeat(100_000) })
   await quick('a', '/a/503', '5xx')
@@ -186,6 +197,9 @@ async function http1(house: House, ledger: Ledger): Promise<void> {
   await quick('none', '/a%00b', '4xx', 'GTW_BAD_REQUEST')
   await quick('none', '/a/x', '4xx', 'GTW_METHOD_NOT_ALLOWED', { method: 'PROPFIND' })
   await quick('local', '/livez', '2xx')
+  // Without a connection, which would have no bytes to count.
+  await house.app.inject('/livez')
+  ledger.took('local', '2xx')
   keep.destroy()
 
   for (const kind of ['cut', 'events-cut']) {
@@ -195,12 +209,11 @@ async function http1(house: House, ledger: Ledger): Promise<void> {
   // The client leaves: while it is waited for, in mid-answer, and while it sends.
   await raw(house, head('/a/hang'), busy(house))
   await raw(house, head('/a/half'), 'xxx')
-  await raw(house, [head('/a/events', ''), ''], 'data')
-  ledger.took('a', 'aborted', undefined, 2)
+  await raw(house, head('/a/events-on'), 'data')
+  ledger.took('a', 'aborted', undefined, 3)
   await raw(house, `${head('/a/x', 'content-length: 1000\r\n', 'POST')}abc`, () => true)
   await raw(house, `${head('/a/hang', 'transfer-encoding: chunked\r\n', 'POST')}3\r\nabc\r\n`, busy(house))
   ledger.took('a', 'aborted', undefined, 2)
-  ledger.took('a', 'events left')
   // Upgrades: agreed, refused, to nobody, and left before there was an answer.
   const upgrade = 'connection: upgrade\r\nupgrade: websocket\r\n'
   await raw(house, head('/a/ws', upgrade), '101 Switching')
@@ -238,7 +251,7 @@ async function withHttp2(house: House, ledger: Ledger): Promise<void> {
       .on('error', () => {})
       .resume()
   const quick = async (route: string, path: string, result: string, code?: string, more: object = {}) => {
-    await once(stream(path, more), 'close')
+    await new Promise<void>((resolve) => stream(path, more).on('close', resolve))
     ledger.took(route, result, code)
   }
   for (const status of [200, 304, 404, 500]) await quick('a', `/a/${status}`, `${Math.floor(status / 100)}xx`)
@@ -259,13 +272,15 @@ async function withHttp2(house: House, ledger: Ledger): Promise<void> {
   await once(half, 'data')
   half.close(http2.constants.NGHTTP2_CANCEL)
   await eventually(() => !busy(house)(), 'over')
-  const post = client.request({ ':path': '/a/x', ':method': 'POST' }, { endStream: false }).on('error', () => {})
+  const post = client
+    .request({ ':path': '/a/x', ':method': 'POST' }, { endStream: false })
+    .on('error', () => {})
   post.write('abc')
   await eventually(busy(house), 'under way')
   post.close(http2.constants.NGHTTP2_CANCEL)
   ledger.took('a', 'aborted', undefined, 3)
   await eventually(() => !busy(house)(), 'over')
-  // The connection goes, and all that is on it.
+  // The connection goes, and all that is on it: half open, it kept one.
   stream('/a/hang')
   stream('/a/hang')
   await eventually(() => inflight(house) === 2, 'under way')
@@ -282,7 +297,12 @@ async function audit(house: House, ledger: Ledger): Promise<void> {
     const labels = Object.fromEntries([...series.matchAll(/([a-z]+)="([^"]*)"/g)].map(([, n, v]) => [n, v]))
     return { name: series.replace(/\{.*/, ''), labels: labels as Record<string, string>, value }
   })
-  const sums = (name: string, keys: readonly string[], where: (labels: Record<string, string>) => boolean = () => true): Sums => {
+  for (const { name, value } of samples) assert.ok(Number.isFinite(value), `${name} ${value}`)
+  const sums = (
+    name: string,
+    keys: readonly string[],
+    where: (labels: Record<string, string>) => boolean = () => true,
+  ): Sums => {
     const found: Sums = {}
     for (const one of samples)
       if (one.name === `holdfast_${name}` && one.value !== 0 && where(one.labels))
@@ -305,7 +325,10 @@ async function audit(house: House, ledger: Ledger): Promise<void> {
   const traced: Sums = {}
   for (const { attributes: a } of spansOf(2)) {
     const [left, broke] = [a['error.type'] === 'client_left', a['error.type'] === 'target_broke']
-    add(traced, `${routeOf(a['http.route'] as string)} ${resultOf(a['http.response.status_code'] as number, left, broke)}`)
+    add(
+      traced,
+      `${routeOf(a['http.route'] as string)} ${resultOf(a['http.response.status_code'] as number, left, broke)}`,
+    )
   }
   const books = { page: sums('requests_total', ['route', 'result']), log: logged, spans: traced }
   for (const [name, book] of Object.entries(books)) assert.deepEqual(book, ledger.requests, name)
@@ -315,20 +338,24 @@ async function audit(house: House, ledger: Ledger): Promise<void> {
   const stats = (await (await fetch(`http://127.0.0.1:${house.admin}/stats`)).json()) as Stats
   const perRoute: Sums = {}
   for (const [key, count] of Object.entries(ledger.requests)) add(perRoute, key.replace(/ .*/, ''), count)
-  for (const { name, requests } of stats.routes) assert.equal(requests, perRoute[name] ?? 0, `/stats: ${name}`)
+  for (const { name, requests } of stats.routes)
+    assert.equal(requests, perRoute[name] ?? 0, `/stats: ${name}`)
   // How long a tunnel was open is no duration.
   const timed = sums('requests_total', ['route'], ({ result }) => result !== '1xx')
   assert.deepEqual(sums('request_duration_seconds_count', ['route']), timed)
 
-  const forwarded = sums('upstream_requests_total', ['upstream'])
+  const forwarded: Sums = {}
+  for (const { upstream } of house.lines) if (upstream !== undefined) add(forwarded, upstream)
+  assert.deepEqual(sums('upstream_requests_total', ['upstream']), forwarded)
   const kinds = sums('upstream_attempt_kinds_total', ['upstream'])
   const attempts = sums('upstream_attempts_total', ['upstream'])
   const atTargets = sums('target_attempts_total', ['upstream'])
+  const mirrored = sums('mirrored_requests_total', ['upstream'])
+  for (const [upstream, count] of Object.entries(mirrored)) add(kinds, upstream, count)
   assert.deepEqual(kinds, attempts)
   assert.deepEqual(atTargets, attempts)
   assert.deepEqual(sums('upstream_inflight', ['upstream']), {})
   assert.deepEqual(sums('target_inflight', ['upstream']), {})
-  console.log(forwarded, sums('upstream_attempt_kinds_total', ['upstream', 'kind']), { clients, spans: spansOf(3).length })
   assert.equal(spansOf(3).length, clients)
 
   assert.equal(sums('response_bytes_total', ['route'])['exact'] ?? 0, ledger.received, 'bytes to clients')
@@ -336,16 +363,159 @@ async function audit(house: House, ledger: Ledger): Promise<void> {
   assert.equal(sums('request_bytes_total', ['route'])['exact'] ?? 0, ledger.sent, 'bytes from clients')
 }
 
-test('HTTP/1.1', { timeout: 60_000 }, async (t) => {
-  const house = await gatewayOf(t, {})
-  const ledger = new Ledger()
-  await http1(house, ledger)
-  await audit(house, ledger)
-})
+/** A gateway in which every concern that has something to show has it, and which has served a request. */
+async function busyGateway(t: TestContext) {
+  const { origin } = await startTarget(t)
+  const admin = await freePort()
+  const gateway = await startGateway({
+    admin: { port: admin },
+    metrics: { perTarget: 'histograms' },
+    upstreams: {
+      main: {
+        targets: [{ origin, zone: 'a "zone"' }],
+        circuitBreaker: {},
+        adaptiveConcurrency: {},
+        healthCheck: { path: '/', interval: '100ms' },
+      },
+    },
+    routes: [{ path: '/*', name: 'every "one"\\', upstream: 'main' }],
+  } as object)
+  t.after(() => {
+    gateway.app.server.closeAllConnections()
+    gateway.app.admin?.server.closeAllConnections()
+    void gateway.app.close()
+  })
+  const page = async (): Promise<string> => (await ask(admin, { url: '/metrics' })).body.toString()
+  await until('a served request', async () => {
+    const { status } = await ask(gateway.port, { url: '/hello' })
+    await ask(gateway.port, { url: '/a%00b' })
+    const samples = samplesOf(await page())
+    const errors = [...samples.keys()].some((series) => series.startsWith('holdfast_errors_total'))
+    return (
+      status === 200 &&
+      errors &&
+      samples.get(`holdfast_health_check_healthy{upstream="main",target="${origin}"}`) === 1
+    )
+  })
+  return { ...gateway, admin, origin, page }
+}
 
-test('HTTP/2', { timeout: 60_000 }, async (t) => {
-  const house = await gatewayOf(t, { http2: true })
-  const ledger = new Ledger()
-  await withHttp2(house, ledger)
-  await audit(house, ledger)
+interface Documented {
+  readonly type: string
+  readonly labels: string
+}
+
+/** The rows of docs/metrics.md: what each metric is called, its type and its labels. */
+function documented(): Map<string, Documented> {
+  const text = readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8')
+  const rows = text.matchAll(/^\| `([a-z0-9_]+)` +\| (counter|gauge|histogram|summary) +\| ([^|]*)\|/gm)
+  return new Map(
+    [...rows].map(([, name, type, labels]) => [
+      name as string,
+      { type: type as string, labels: (labels as string).replaceAll('`', '').trim() },
+    ]),
+  )
+}
+
+// Mostly they wait for others.
+describe('the page', { timeout: 90_000, concurrency: 4 }, () => {
+  it('HTTP/1.1: bytes of pipelined requests counted twice, broken event streams as aborted, copies as no attempt', {
+    timeout: 60_000,
+  }, async (t) => {
+    const house = await gatewayOf(t, {})
+    const ledger = new Ledger()
+    await http1(house, ledger)
+    await audit(house, ledger)
+  })
+
+  it('HTTP/2: the last request of a connection that went was never over', { timeout: 60_000 }, async (t) => {
+    const house = await gatewayOf(t, { http2: true })
+    const ledger = new Ledger()
+    await withHttp2(house, ledger)
+    await audit(house, ledger)
+  })
+
+  it('Prometheus scrapes it, as OpenMetrics, with its exemplars, and counts what the gateway counts', async (t) => {
+    const gateway = await busyGateway(t)
+    const url = await startPrometheus(t, {
+      global: { scrape_interval: '250ms' },
+      scrape_configs: [
+        { job_name: 'holdfast', static_configs: [{ targets: [`127.0.0.1:${gateway.admin}`] }] },
+      ],
+    })
+    const get = async (path: string, parameters: Record<string, string>) => {
+      const response = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(parameters)}`)
+      return ((await response.json()) as { data: never }).data
+    }
+    const query = async (text: string) => {
+      const { result } = (await get('query', { query: text })) as {
+        result: { metric: Record<string, string>; value: [number, string] }[]
+      }
+      return result
+    }
+    // The name of the route has all that has to be escaped.
+    const series = 'sum(holdfast_requests_total{route="every \\"one\\"\\\\"})'
+    const { requests } = gateway.app.measures.total()
+    // What is wrong with a scrape is said here, and nowhere else.
+    const state = async (): Promise<string> => {
+      const { activeTargets } = (await get('targets', {})) as {
+        activeTargets: { health: string; lastError: string }[]
+      }
+      return activeTargets.map(({ health, lastError }) => `${health} ${lastError}`).join()
+    }
+    await until('a scrape', async () => /^(up|down)/.test(await state()), 20_000)
+    assert.equal(await state(), 'up ')
+    await until('all requests', async () => Number((await query(series))[0]?.value[1]) >= requests, 20_000)
+    const now = Date.now() / 1000
+    const exemplars = (await get('query_exemplars', {
+      query: 'holdfast_request_duration_seconds_bucket',
+      start: String(now - 600),
+      end: String(now + 60),
+    })) as { exemplars: { labels: Record<string, string> }[] }[]
+    // Only the one format that has exemplars can have brought them.
+    assert.ok(exemplars.some((one) => one.exemplars.some(({ labels }) => labels['request_id'] !== undefined)))
+    const [quantile] = await query(
+      'histogram_quantile(0.5, sum by (le) (holdfast_request_duration_seconds_bucket))',
+    )
+    assert.ok(Number(quantile?.value[1]) > 0)
+    assert.deepEqual((await query('holdfast_target_info'))[0]?.metric['zone'], 'a "zone"')
+  })
+
+  it('promtool has no complaint, and the docs say what there is: names, types and labels', async (t) => {
+    const gateway = await busyGateway(t)
+    const page = await gateway.page()
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+      input: page,
+      encoding: 'utf8',
+    })
+    assert.equal(`${stdout}${stderr}`, '')
+    assert.equal(status, 0)
+
+    for (const [series, value] of samplesOf(page)) assert.ok(Number.isFinite(value), `${series} ${value}`)
+    const docs = documented()
+    const others = readdirSync(join(ROOT, 'docs'))
+      .filter((file) => file.endsWith('.md'))
+      .map((file) => readFileSync(join(ROOT, 'docs', file), 'utf8'))
+      .join('\n')
+    const samples = [...samplesOf(page).keys()]
+    const seen = new Set<string>()
+    for (const [, name = '', type] of page.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+      seen.add(name)
+      const row = docs.get(name)
+      // What another concern counts may be described on its own page.
+      if (row === undefined) {
+        const known = [name, name.replace('holdfast_', '')].some((one) => others.includes(`\`${one}\``))
+        assert.ok(known, `no page in docs/ has \`${name}\``)
+        continue
+      }
+      // A histogram of each target is one of the two that the config may ask for.
+      if (name !== 'holdfast_target_attempt_duration_seconds') assert.equal(row.type, type, name)
+      const sample = samples.find((series) => series.replace(/(_bucket|_sum|_count)?(\{.*)?$/, '') === name)
+      const labels = [...(sample ?? '').matchAll(/[{,]([a-z_]+)="/g)].map(([, label]) => label)
+      if (sample !== undefined)
+        assert.equal(labels.filter((label) => label !== 'le').join(', '), row.labels, name)
+    }
+    for (const name of docs.keys())
+      assert.ok(seen.has(name), `docs/metrics.md describes ${name}, which is not there`)
+  })
 })

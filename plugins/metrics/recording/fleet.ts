@@ -1,5 +1,5 @@
-import type { Target } from '../upstreams/contract.ts'
-import type { TargetChange } from '../upstreams/events.ts'
+import type { Target } from '../../upstreams/contract.ts'
+import type { TargetChange } from '../../upstreams/events.ts'
 import type { Bounds } from './bounds.ts'
 import { TargetSeries } from './target-series.ts'
 

@@ -1,9 +1,10 @@
-import type { Traffic } from '../upstreams/measures.ts'
+import type { Traffic } from '../../upstreams/measures.ts'
 import type { BucketCounts } from './bounds.ts'
 
 /**
- * What came of a request. A status class, of which `1xx` is an upgrade that was agreed to; `aborted`, the client left before it had all of the answer; `cut`, it did not
- * get all of it because the target broke; `none`, it was there and got nothing.
+ * What came of a request. A status class, of which `1xx` is an upgrade that was agreed to; `aborted`, the client left
+ * before it had all of the answer; `cut`, it did not get all of it because the target broke; `none`, it was there and
+ * got nothing.
  */
 export const RESULTS = ['none', '1xx', '2xx', '3xx', '4xx', '5xx', 'aborted', 'cut'] as const
 export const ABORTED = RESULTS.indexOf('aborted')

@@ -1,5 +1,5 @@
-import { LatencyScale } from '../upstreams/latency-histogram.ts'
-import { SlidingLatencies } from '../upstreams/latency-window.ts'
+import { LatencyScale } from '../../upstreams/latency-histogram.ts'
+import { SlidingLatencies } from '../../upstreams/latency-window.ts'
 import type { Bounds, BucketCounts } from './bounds.ts'
 import { isError, TrafficCounts } from './traffic.ts'
 

@@ -1,7 +1,7 @@
-import type { Outcome, Target } from '../upstreams/contract.ts'
-import type { UpstreamEvent } from '../upstreams/events.ts'
-import type { Exchange } from '../upstreams/exchange.ts'
-import type { Measures } from '../upstreams/measures.ts'
+import type { Outcome, Target } from '../../upstreams/contract.ts'
+import type { UpstreamEvent } from '../../upstreams/events.ts'
+import type { Exchange } from '../../upstreams/exchange.ts'
+import type { Measures } from '../../upstreams/measures.ts'
 import { Bounds } from './bounds.ts'
 import { Fleet } from './fleet.ts'
 import { measuresOf } from './measures.ts'
@@ -80,7 +80,7 @@ export class Recorder {
     id: string,
     traced: boolean,
   ): void {
-    const result = end.aborted ? (exchange !== null && cut(exchange) ? CUT : ABORTED) : resultOf(end.status)
+    const result = end.aborted ? (exchange?.broken === true ? CUT : ABORTED) : resultOf(end.status)
     route.add(result, end.totalMs, end.startedAt + end.totalMs, id, traced)
     if (end.bytesSent !== undefined) route.bytesOut += end.bytesSent
     if (end.bytesReceived !== undefined) route.bytesIn += end.bytesReceived
@@ -119,12 +119,4 @@ export class Recorder {
   #route(name: string): RouteSeries {
     return new RouteSeries(name, this.durations, this.#gateway, this.#now())
   }
-}
-
-/** The answer was under way to the client when the target broke off. */
-function cut({ attempts }: Exchange): boolean {
-  for (const { decision, outcome } of attempts) {
-    if (decision === 'commit' && outcome?.kind === 'failed') return true
-  }
-  return false
 }
