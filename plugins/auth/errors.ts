@@ -1,19 +1,10 @@
-import { GatewayError } from '../upstreams/errors.ts'
+import { GatewayError, NO_STORE } from '../upstreams/errors.ts'
 
 /** Seconds after which it is worth asking again when it could not be told who a caller is. */
 const RETRY_AFTER = '5'
 
-/** No cache may keep what was said to one caller (RFC 9111, 5.2.2.5). */
-const NO_STORE = { 'cache-control': 'no-store' }
-
 function cause(why: string): { cause: { message: string } } {
   return { cause: { message: why } }
-}
-
-/** Nothing was brought that says who it is. */
-export function unauthenticated(challenges: string): GatewayError {
-  const headers = { 'www-authenticate': challenges, ...NO_STORE }
-  return new GatewayError('GTW_UNAUTHENTICATED', 401, 'client', 'This needs a credential', { headers })
 }
 
 /** What was brought is not good. */

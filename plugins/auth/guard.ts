@@ -1,7 +1,8 @@
+import { unauthenticated } from '../upstreams/errors.ts'
 import type { Identity } from '../upstreams/identity.ts'
 import { type Authenticator, Refusal, type Verdict } from './authenticator.ts'
 import { joinChallenges } from './challenges.ts'
-import { malformed, refused, unauthenticated, unavailable } from './errors.ts'
+import { malformed, refused, unavailable } from './errors.ts'
 
 type Request = Parameters<Authenticator['authenticate']>[0]
 

@@ -1,7 +1,4 @@
-import { GatewayError } from '../upstreams/errors.ts'
-
-/** No cache may keep what was said to one caller (RFC 9111, 5.2.2.5). */
-const NO_STORE = { 'cache-control': 'no-store' }
+import { GatewayError, NO_STORE } from '../upstreams/errors.ts'
 
 /** @param challenge value of `WWW-Authenticate`, where the caller can do something about it */
 export function forbidden(challenge?: string, cause?: unknown): GatewayError {
@@ -10,12 +7,6 @@ export function forbidden(challenge?: string, cause?: unknown): GatewayError {
     headers,
     ...(cause === undefined ? {} : { cause }),
   })
-}
-
-/** Nobody has said who it is, and somebody might be let in. */
-export function unauthenticated(challenge: string): GatewayError {
-  const headers = { 'www-authenticate': challenge, ...NO_STORE }
-  return new GatewayError('GTW_UNAUTHENTICATED', 401, 'client', 'This needs a credential', { headers })
 }
 
 /** What decides cannot be asked now. */

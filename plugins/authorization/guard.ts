@@ -1,6 +1,6 @@
-import { GatewayError } from '../upstreams/errors.ts'
+import { GatewayError, unauthenticated } from '../upstreams/errors.ts'
 import type { Authorizer, Verdict } from './authorizer.ts'
-import { forbidden, unauthenticated } from './errors.ts'
+import { forbidden } from './errors.ts'
 
 type Request = Parameters<Authorizer>[0]
 type Reply = Parameters<Authorizer>[1]

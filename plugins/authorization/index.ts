@@ -53,15 +53,10 @@ function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The address under which Fastify finds a route has its number in it. */
-const ROUTE_NUMBER = /^\/~holdfast\/(\d+)/
-
 function refuseLookalikes(app: FastifyInstance): void {
   const lookalikes = new Lookalikes<Route>(app.compiledRoutes)
-  const routeOf = (raw: Pick<IncomingMessage, 'url' | 'method' | 'headers' | 'rawHeaders'>) => {
-    const [, number] = ROUTE_NUMBER.exec(app.routeUrl(raw as IncomingMessage)) ?? []
-    return number === undefined ? undefined : app.compiledRoutes[Number(number)]
-  }
+  const routeOf = (raw: Pick<IncomingMessage, 'url' | 'method' | 'headers' | 'rawHeaders'>) =>
+    app.routeOf(raw as IncomingMessage)
   app.addGuard({
     name: 'lookalikes',
     stage: 'authorize',

@@ -2,7 +2,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Redis } from 'ioredis'
-import { pem } from '../config/certificate.ts'
+import { clientTlsOptions } from '../config/client-tls.ts'
 import type { GatewayConfig } from '../config/define.ts'
 import { type Client, GuardedRedis } from './guarded.ts'
 import type { After } from './patience.ts'
@@ -51,14 +51,7 @@ const after: After = (ms, run) => {
 
 function tlsOptions({ url, tls }: Options): ConnectionOptions | undefined {
   if (!url.startsWith('rediss:')) return undefined
-  return {
-    rejectUnauthorized: tls?.verify ?? true,
-    minVersion: 'TLSv1.2',
-    ...(tls?.ca === undefined ? {} : { ca: pem(tls.ca) }),
-    ...(tls?.cert === undefined ? {} : { cert: pem(tls.cert) }),
-    ...(tls?.key === undefined ? {} : { key: pem(tls.key) }),
-    ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
-  }
+  return { minVersion: 'TLSv1.2', ...clientTlsOptions(tls) }
 }
 
 /** Of an error only what cannot hold a password. */

@@ -1,10 +1,8 @@
-import { pemProblem } from '../config/certificate.ts'
+import { clientTls, clientTlsProblems } from '../config/client-tls.ts'
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import { custom, duration, flag, object, optional, shorthand, text, withDefault } from '../config/kit.ts'
+import { custom, duration, object, optional, shorthand, text, withDefault } from '../config/kit.ts'
 import { refuseUrl } from './url.ts'
-
-const pem = text({ minLength: 1, remedy: 'give PEM text or the path of a PEM file' })
 
 /** A Redis that several gateways share. Without it, each counts for itself. */
 const redis = optional(
@@ -19,19 +17,7 @@ const redis = optional(
       /** Longest that a request waits for an answer. Default 50ms. */
       timeout: withDefault(duration({ minimum: '1ms', maximum: '10s' }), '50ms'),
       /** With `rediss://`. */
-      tls: optional(
-        object({
-          /** Authorities to trust instead of the system's. */
-          ca: optional(pem),
-          /** Client certificate, with `key`. */
-          cert: optional(pem),
-          key: optional(pem),
-          /** Name to ask for (SNI) and to verify. Default: the host of `url`. */
-          serverName: optional(text({ minLength: 1 })),
-          /** `false` trusts anyone who answers: only for a test bench. Default true. */
-          verify: withDefault(flag(), true),
-        }),
-      ),
+      tls: optional(clientTls),
       /** Before every key. Gateways that are to share nothing differ in it. Default `holdfast:`. */
       keyPrefix: withDefault(text(), 'holdfast:'),
     }),
@@ -48,15 +34,7 @@ export function check({ redis: options }: Pick<GatewayConfig, 'redis'>): readonl
   if (!options.url.startsWith('rediss:')) {
     problems.push({ path, message: 'does nothing without TLS; take it out or write rediss:// in `url`' })
   }
-  if ((tls.cert === undefined) !== (tls.key === undefined)) {
-    problems.push({ path, message: '`cert` and `key` go together; set both' })
-  }
-  for (const key of ['ca', 'cert', 'key'] as const) {
-    const value = tls[key]
-    const message = value === undefined ? undefined : pemProblem(value)
-    if (message !== undefined) problems.push({ path: `${path}.${key}`, message })
-  }
-  return problems
+  return [...problems, ...clientTlsProblems(tls, path)]
 }
 
 declare module '../config/define.ts' {

@@ -17,6 +17,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The address under which Fastify finds the route of a request. Called for each, before anything else. */
     routeUrl(raw: IncomingMessage): string
+    /** The route of the config that takes a request; undefined where none does. Before Fastify has seen it, or instead. */
+    routeOf(raw: IncomingMessage): CompiledRoute | undefined
     /** Puts something before the requests of routes: who may come in, and how often. Throws once the server is ready. */
     addGuard(guard: GuardSpec): void
     /**
@@ -78,9 +80,12 @@ export default fp<{ local: LocalRoutes }>(
     })
     const routeUrl = findRoute(app.gateway.server.encodedSlash, routes, local, preflights)
     app.decorate('routeUrl', routeUrl)
+    app.decorate('routeOf', (raw) => {
+      const at = routeUrl(raw)
+      return at.startsWith(INTERNAL) ? routes[Number.parseInt(at.slice(INTERNAL.length), 10)] : undefined
+    })
     serveUpgrades(app, (raw) => {
-      const [, index] = routeUrl(raw).split(INTERNAL)
-      const config = routes[Number.parseInt(index ?? '', 10)]?.config
+      const config = app.routeOf(raw)?.config
       return config?.upstream === undefined && config?.split === undefined ? undefined : config.upgrade
     })
 

@@ -1,7 +1,7 @@
+import { type Placed, put, take } from './placed.ts'
+
 /** A client that may be what a connection to a target waits for: it takes its answer, or sends its body, slowly. */
-export interface Laggard {
-  /** Its place among the laggards; -1 while it is none. Kept by the crowd. */
-  laggardPlace: number
+export interface Laggard extends Placed {
   /** Bytes a second that the client moves; Infinity while it is not the client that is waited for, or not for long. */
   pace(now: number): number
   /** Its request ends, and its connection to the target goes to another. */
@@ -37,19 +37,13 @@ export class Crowd {
   }
 
   add(one: Laggard): void {
-    if (this.#minRate === 0 || one.laggardPlace !== -1) return
-    one.laggardPlace = this.#laggards.push(one) - 1
+    if (this.#minRate === 0 || one.place !== -1) return
+    put(this.#laggards, one)
     if (this.#timer === undefined && this.#waiting() > 0) this.requestWaits()
   }
 
   remove(one: Laggard): void {
-    if (one.laggardPlace === -1) return
-    const last = this.#laggards.pop() as Laggard
-    if (last !== one) {
-      this.#laggards[one.laggardPlace] = last
-      last.laggardPlace = one.laggardPlace
-    }
-    one.laggardPlace = -1
+    take(this.#laggards, one)
   }
 
   /** A request has found all connections taken. */

@@ -1,9 +1,9 @@
+import { type Placed, put, take } from './placed.ts'
+
 /** Something that has to happen by a certain time. */
-export interface Watched {
+export interface Watched extends Placed {
   /** Monotonic milliseconds; Infinity is none. May change at any time, at no cost. */
   readonly deadline: number
-  /** Its place among the watched; -1 while it is not. Kept by the watch. */
-  place: number
   /** The deadline has passed. It may set a later one, and is then watched on. */
   expired(now: number): void
 }
@@ -13,8 +13,6 @@ export interface Watched {
  * would be set and cleared for every request, to fire for hardly any; undici's are off by up to half a second.
  */
 export class Deadlines {
-  // No Set: with so many coming and going, its outgrown tables keep what they once held until the next full
-  // garbage collection, and a fifth of the time went into moving that about.
   readonly #watched: Watched[] = []
   readonly #precisionMs: number
   #timer: NodeJS.Timeout | undefined
@@ -27,20 +25,14 @@ export class Deadlines {
   }
 
   watch(one: Watched): void {
-    one.place = this.#watched.push(one) - 1
+    put(this.#watched, one)
     if (this.#timer !== undefined) return
     this.#lookedAt = performance.now()
     this.#timer = setInterval(this.#look, this.#precisionMs)
   }
 
   unwatch(one: Watched): void {
-    if (one.place === -1) return
-    const last = this.#watched.pop() as Watched
-    if (last !== one) {
-      this.#watched[one.place] = last
-      last.place = one.place
-    }
-    one.place = -1
+    take(this.#watched, one)
   }
 
   readonly #look = (): void => {

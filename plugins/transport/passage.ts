@@ -13,7 +13,7 @@ export interface PassageOwner {
 /** An answer on its way from a target to the client, with backpressure. */
 export class Passage implements AnswerSource, Laggard {
   readonly stream: AnswerStream
-  laggardPlace = -1
+  place = -1
   /** The client has not taken yet what there is. */
   paused = false
   readonly #owner: PassageOwner
@@ -41,7 +41,7 @@ export class Passage implements AnswerSource, Laggard {
     if (this.stream.push(chunk)) return
     this.#controller?.pause()
     this.paused = true
-    if (this.laggardPlace !== -1) return
+    if (this.place !== -1) return
     this.#since = performance.now()
     this.#taken = 0
     this.#crowd.add(this)

@@ -1,7 +1,7 @@
 import net, { isIP } from 'node:net'
 import tls from 'node:tls'
 import { buildConnector, Pool } from 'undici'
-import { pem } from '../config/certificate.ts'
+import { clientTlsOptions } from '../config/client-tls.ts'
 import type { UpstreamConfig } from '../config/define.ts'
 import type { Target } from '../upstreams/contract.ts'
 import { unixSocket } from '../upstreams/origin.ts'
@@ -9,19 +9,6 @@ import type { Attempt } from './attempt.ts'
 import type { DispatchOptions } from './attempt-owner.ts'
 import { Crowd } from './crowd.ts'
 import { H1Pool } from './h1/pool.ts'
-
-type TlsConfig = NonNullable<UpstreamConfig['tls']>
-
-/** TLS options as node:tls takes them. Verification is on unless the config says that it is not. */
-function tlsOptions(tls: TlsConfig | undefined) {
-  return {
-    rejectUnauthorized: tls?.verify ?? true,
-    ...(tls?.ca === undefined ? {} : { ca: pem(tls.ca) }),
-    ...(tls?.cert === undefined ? {} : { cert: pem(tls.cert) }),
-    ...(tls?.key === undefined ? {} : { key: pem(tls.key) }),
-    ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
-  }
-}
 
 /** What the transport needs of a pool: of ours for HTTP/1.1, or of undici's for HTTP/2. */
 export interface Connections {
@@ -65,7 +52,7 @@ export interface TargetTls {
 }
 
 function targetTls(servername: string, config: UpstreamConfig): TargetTls {
-  const { ca, cert, key, rejectUnauthorized } = tlsOptions(config.tls)
+  const { ca, cert, key, rejectUnauthorized } = clientTlsOptions(config.tls)
   return {
     secureContext: tls.createSecureContext({ ca, cert, key }),
     rejectUnauthorized,
@@ -101,7 +88,7 @@ function http2Pool(
 ): Connections {
   const secure = servername !== undefined
   const connect = {
-    ...(secure ? tlsOptions(config.tls) : {}),
+    ...(secure ? clientTlsOptions(config.tls) : {}),
     ...(socketPath === undefined ? {} : { socketPath }),
     timeout: connectTimeout(config),
   }

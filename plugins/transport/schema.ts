@@ -1,9 +1,7 @@
-import { pemProblem } from '../config/certificate.ts'
+import { clientTls, clientTlsProblems } from '../config/client-tls.ts'
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import { duration, flag, object, oneOf, optional, section, size, text, withDefault } from '../config/kit.ts'
-
-const pem = text({ minLength: 1, description: 'PEM text, or the path of a PEM file' })
+import { duration, flag, oneOf, optional, section, size, withDefault } from '../config/kit.ts'
 
 const upstream = {
   /** Deadlines. 0 is none. */
@@ -20,19 +18,7 @@ const upstream = {
     keepAlive: withDefault(duration({ minimum: 1 }), '4s'),
   }),
   /** TLS to `https:` targets. Verified against the system's authorities unless told otherwise. */
-  tls: optional(
-    object({
-      /** Authorities to trust instead of the system's. */
-      ca: optional(pem),
-      /** Client certificate, with `key`. */
-      cert: optional(pem),
-      key: optional(pem),
-      /** Name to ask for (SNI) and to verify. Default: the target's host. */
-      serverName: optional(text({ minLength: 1 })),
-      /** `false` trusts anyone who answers: only for a test bench. Default true. */
-      verify: withDefault(flag(), true),
-    }),
-  ),
+  tls: optional(clientTls),
   /** HTTP/2 to the targets: by ALPN for `https:`, with prior knowledge for `http:`. Default false. */
   http2: withDefault(flag(), false),
   /** The Host that targets see: the client's (`preserve`) or their own (`target`). Default preserve. */
@@ -76,14 +62,6 @@ export function check(config: GatewayConfig): readonly Problem[] {
         message: 'no target is https:, so it would do nothing; take it out or change the origins',
       })
     }
-    if ((tls.cert === undefined) !== (tls.key === undefined)) {
-      problems.push({ path, message: '`cert` and `key` go together; set both' })
-    }
-    for (const key of ['ca', 'cert', 'key'] as const) {
-      const value = tls[key]
-      const message = value === undefined ? undefined : pemProblem(value)
-      if (message !== undefined) problems.push({ path: `${path}.${key}`, message })
-    }
-    return problems
+    return [...problems, ...clientTlsProblems(tls, path)]
   })
 }

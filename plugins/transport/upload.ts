@@ -8,7 +8,7 @@ interface UploadOwner {
 
 /** A client's body on its way to a target, as far as the client may be slow with it. */
 export class Upload implements Laggard {
-  laggardPlace = -1
+  place = -1
   readonly #body: ForwardedBody
   readonly #crowd: Crowd
   readonly #attempt: UploadOwner

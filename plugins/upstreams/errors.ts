@@ -1,3 +1,6 @@
+/** No cache may keep what was said to one caller (RFC 9111, 5.2.2.5). */
+export const NO_STORE = { 'cache-control': 'no-store' }
+
 /** Who caused an error: metrics count it, and no one blames a target for a client's mistake. */
 export type ErrorSource = 'client' | 'gateway' | 'upstream'
 
@@ -25,4 +28,13 @@ export class GatewayError extends Error {
     this.source = source
     this.headers = options.headers
   }
+}
+
+/**
+ * Nobody has said who it is, and somebody might be let in.
+ * @param challenges value of `WWW-Authenticate`
+ */
+export function unauthenticated(challenges: string): GatewayError {
+  const headers = { 'www-authenticate': challenges, ...NO_STORE }
+  return new GatewayError('GTW_UNAUTHENTICATED', 401, 'client', 'This needs a credential', { headers })
 }

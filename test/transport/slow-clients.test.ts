@@ -77,7 +77,7 @@ describe('a client that is slow while others wait', () => {
 
 describe('a crowd', () => {
   const laggard = (pace: number, gone: number[]): Laggard => ({
-    laggardPlace: -1,
+    place: -1,
     pace: () => pace,
     giveWay: () => gone.push(pace),
   })
