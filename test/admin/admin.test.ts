@@ -3,6 +3,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { test } from 'node:test'
 import { isOwnHost } from '../../plugins/admin/own-host.ts'
 import { buildGateway } from '../support/gateway.ts'
+import { freePort } from '../support/ports.ts'
 import { startTarget } from '../support/target.ts'
 
 const one = {
@@ -83,7 +84,7 @@ test('a page that was rebound to loopback is refused by its Host', async (t) => 
 })
 
 test('a used admin port stops the start, with its path and remedy, and leaves nothing open', async (t) => {
-  const blocker = createServer().listen(0, '127.0.0.1')
+  const blocker = createServer().listen(await freePort(), '127.0.0.1')
   t.after(() => blocker.close())
   await new Promise((resolve) => blocker.once('listening', resolve))
   const { port } = blocker.address() as AddressInfo

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import Provider from 'oidc-provider'
 import { Refusal } from '../../plugins/auth/authenticator.ts'
@@ -12,6 +11,7 @@ import { believe, type Claims } from '../../plugins/auth/introspection/claims.ts
 import { NoAnswerError, type TokenOptions, Tokens } from '../../plugins/auth/introspection/tokens.ts'
 import type { Identity } from '../../plugins/upstreams/identity.ts'
 import { ServiceBreaker } from '../../plugins/upstreams/service-breaker.ts'
+import { portFor } from '../support/ports.ts'
 import { type Answer, startTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
 import { ask } from '../transport/support.ts'
@@ -431,9 +431,9 @@ describe('a real identity provider', () => {
     const secret = 'a-client-secret-of-some-length'
     const listener = { handle: (_request: IncomingMessage, _response: unknown): void => {} }
     const server = createServer((request, response) => listener.handle(request, response))
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const own = await portFor(server)
     t.after(() => server.close())
-    const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const issuer = `http://127.0.0.1:${own}`
     const client = {
       client_id: 'billing',
       client_secret: secret,

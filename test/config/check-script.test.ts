@@ -6,7 +6,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { freePort, ROOT } from '../support/process.ts'
+import { freePort } from '../support/ports.ts'
+import { ROOT } from '../support/process.ts'
 
 /** Loaded into the checked process: says on stderr what it listens to or forks. */
 const SPY = `

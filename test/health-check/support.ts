@@ -1,12 +1,12 @@
-import { once } from 'node:events'
 import http2, { type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import type { AddressInfo, Server } from 'node:net'
+import type { Server } from 'node:net'
 import type { TestContext } from 'node:test'
 import tls from 'node:tls'
 import type { HttpQuestion } from '../../plugins/health-check/checks/http.ts'
 import type { Limits } from '../../plugins/health-check/checks/run.ts'
 import type { Address } from '../../plugins/health-check/checks/socket.ts'
 import { createAuthority } from '../support/certificates.ts'
+import { portFor } from '../support/ports.ts'
 
 type Ending = Pick<TestContext, 'after'>
 
@@ -42,13 +42,12 @@ export const question = (more: Partial<HttpQuestion> = {}): HttpQuestion => ({
 export async function listening(t: Ending, server: Server): Promise<number> {
   const open = new Set<{ destroy(): void }>()
   server.on('connection', (socket) => open.add(socket))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const port = await portFor(server)
   t.after(() => {
     for (const socket of open) socket.destroy()
     server.close()
   })
-  return (server.address() as AddressInfo).port
+  return port
 }
 
 type OnStream = (stream: ServerHttp2Stream, headers: http2.IncomingHttpHeaders, body: Buffer) => void

@@ -6,8 +6,9 @@ import { connect as connectTls, type SecureVersion } from 'node:tls'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createAuthority } from '../support/certificates.ts'
 import { buildGateway } from '../support/gateway.ts'
+import { freePort } from '../support/ports.ts'
 import { listen, startTarget } from '../support/target.ts'
-import { askHttps, freePort, gatewayTo, session } from './support.ts'
+import { askHttps, gatewayTo, session } from './support.ts'
 
 const authority = createAuthority()
 const own = authority.issue('localhost', { names: ['IP:127.0.0.1'] })

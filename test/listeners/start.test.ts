@@ -1,7 +1,8 @@
 /** Ports of a gateway that is started as users start it: who wants the same one, and who has it already. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { freePort, startProcess } from '../support/process.ts'
+import { freePort } from '../support/ports.ts'
+import { startProcess } from '../support/process.ts'
 import { startTarget } from '../support/target.ts'
 
 const config = (more: string): string => `export default { ${more}, upstreams: {}, routes: [] }`

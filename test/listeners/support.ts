@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import http2, { type ClientHttp2Session, type OutgoingHttpHeaders } from 'node:http2'
 import https from 'node:https'
-import { type AddressInfo, createServer } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import type { FastifyInstance } from 'fastify'
@@ -74,15 +73,6 @@ export async function askHttps(
     httpVersion: response.httpVersion,
     body: String(await buffer(response)),
   }
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 export const inflight = (app: FastifyInstance): number =>

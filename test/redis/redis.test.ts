@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { refuseUrl } from '../../plugins/redis/url.ts'
 import { buildGateway } from '../support/gateway.ts'
-import { freePort } from '../support/process.ts'
+import { freePort } from '../support/ports.ts'
 import { startRedis } from '../support/redis.ts'
 import { eventually } from '../transport/support.ts'
 

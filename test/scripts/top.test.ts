@@ -18,7 +18,8 @@ import { FIRST_VIEW, keysOf, pressed, type State, type View } from '../../script
 import { painted } from '../../scripts/top/terminal.ts'
 import { amount, cut, duration, fit, latency, percent, safe, width } from '../../scripts/top/text.ts'
 import { frame } from '../../scripts/top/view.ts'
-import { freePort, ROOT, startProcess } from '../support/process.ts'
+import { freePort } from '../support/ports.ts'
+import { ROOT, startProcess } from '../support/process.ts'
 import { deadOrigin, listen, startTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
 import { ask } from '../transport/support.ts'
@@ -418,7 +419,7 @@ describe('npm run top', { timeout: 60_000 }, () => {
     await terminal.shows(/users .* 2\/4/)
     terminal.type('3')
     await terminal.shows('slow start 40%')
-    assert.ok(admin.asked.includes('/stats'))
+    await until('it asks for the targets', () => admin.asked.includes('/stats'))
     terminal.type('/10.2\x7f0.2\r')
     await terminal.shows('by rate  /10.0.2')
     assert.match(terminal.screen.text, /1 by rate.*\n.*\nhttp:\/\/10\.0\.2\.1:9200 +search/)

@@ -1,5 +1,6 @@
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
+import { portFor } from './ports.ts'
 
 /** One request as it came over the wire, body left out. */
 export interface WireRequest {
@@ -72,8 +73,7 @@ export async function startFaulty(
       }
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
+  const port = await portFor(server)
   const close = (): Promise<void> => {
     for (const socket of open) socket.destroy()
     return new Promise((resolve) => server.close(() => resolve()))

@@ -1,8 +1,9 @@
-import { type AddressInfo, connect } from 'node:net'
+import { connect } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import app from '../../app.ts'
 import { serverOptions } from '../../plugins/config/server.ts'
 import { readGateway } from './config.ts'
+import { freePort } from './ports.ts'
 
 /** A gateway in this process that runs `config`; `use` adds plugins as a user's own would be. */
 export async function buildGateway(
@@ -27,8 +28,8 @@ export async function startGateway(
 ): Promise<{ app: FastifyInstance; port: number; url: string }> {
   const quick = { ...config, server: { drain: 0, ...config.server } }
   const fastify = await buildGateway(quick, options)
-  await fastify.listen({ port: 0, host: '127.0.0.1' })
-  const { port } = fastify.server.address() as AddressInfo
+  const port = await freePort()
+  await fastify.listen({ port, host: '127.0.0.1' })
   return { app: fastify, port, url: `http://127.0.0.1:${port}` }
 }
 

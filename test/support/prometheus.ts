@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { freePort } from './process.ts'
+import { freePort } from './ports.ts'
 import { until } from './until.ts'
 
 /** A Prometheus that scrapes `target` four times a second; ended with the test. Resolves with its address. */

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { freePort } from './process.ts'
+import { freePort } from './ports.ts'
 
 export interface TestRedis {
   readonly port: number

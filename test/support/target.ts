@@ -1,6 +1,6 @@
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
+import { freePort, portFor } from './ports.ts'
 
 /** What a target saw of a request. */
 export interface Seen {
@@ -47,8 +47,7 @@ export async function startTarget(t: Pick<TestContext, 'after'>, answer: Answer 
 /** An HTTP target that does with each request what `listener` does. */
 export async function listen(listener: RequestListener): Promise<Omit<TestTarget, 'seen'>> {
   const server = http.createServer(listener)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
+  const port = await portFor(server)
   const close = (): Promise<void> => {
     server.closeAllConnections()
     return new Promise((resolve) => server.close(() => resolve()))
@@ -56,9 +55,7 @@ export async function listen(listener: RequestListener): Promise<Omit<TestTarget
   return { origin: `http://127.0.0.1:${port}`, port, server, close }
 }
 
-/** An origin on which nobody listens: the port was free a moment ago. */
+/** An origin on which nobody listens. */
 export async function deadOrigin(): Promise<string> {
-  const target = await listen(() => {})
-  await target.close()
-  return target.origin
+  return `http://127.0.0.1:${await freePort()}`
 }

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { test } from 'node:test'
 import type { Outcome } from '../../plugins/upstreams/contract.ts'
 import { startFaulty, wire } from '../support/faulty.ts'
+import { portFor } from '../support/ports.ts'
 import { ask, type ClientAnswer, eventually, type Gateway, gatewayTo, idle, rawClient } from './support.ts'
 
 type T = Parameters<typeof startFaulty>[0]
@@ -101,7 +102,7 @@ test('deadlines of 0 are none', async (t) => {
 test('a connection that is never accepted is given up in time', async (t) => {
   // TLS: the connection is there, the handshake never is.
   const server = createServer((socket) => t.after(() => socket.destroy()))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await portFor(server)
   t.after(() => server.close())
   const { port } = server.address() as AddressInfo
   const gateway = await gatewayTo(t, `https://127.0.0.1:${port}`, {

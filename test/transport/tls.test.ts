@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { createAuthority } from '../support/certificates.ts'
+import { portFor } from '../support/ports.ts'
 import { ask, gatewayTo } from './support.ts'
 
 const authority = createAuthority()
@@ -14,12 +14,12 @@ async function secureTarget(t: Parameters<typeof gatewayTo>[0], names: readonly 
   const server = createServer({ cert, key }, (request, response) => {
     response.end(`sni ${(request.socket as TLSSocket & { servername?: string }).servername}`)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const port = await portFor(server)
   t.after(() => {
     server.closeAllConnections()
     server.close()
   })
-  return `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return `https://127.0.0.1:${port}`
 }
 
 const NONE = { failover: { retries: 0 } }

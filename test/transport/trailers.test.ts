@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { announcedTrailers, trailersOf } from '../../plugins/transport/trailers.ts'
 import { startFaulty, wire } from '../support/faulty.ts'
 import { rawRequest } from '../support/gateway.ts'
+import { portFor } from '../support/ports.ts'
 import { listen, startTarget } from '../support/target.ts'
 import { gatewayTo, idle } from './support.ts'
 
@@ -149,12 +149,12 @@ async function grpcTarget(t: TestContext, answer: (stream: http2.ServerHttp2Stre
   })
   const sessions = new Set<http2.ServerHttp2Session>()
   server.on('session', (session) => sessions.add(session))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const port = await portFor(server)
   t.after(() => {
     for (const session of sessions) session.destroy()
     server.close()
   })
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, headers }
+  return { origin: `http://127.0.0.1:${port}`, headers }
 }
 
 function client2(t: TestContext, port: number): http2.ClientHttp2Session {

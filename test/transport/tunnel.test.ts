@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { WebSocket, WebSocketServer } from 'ws'
 import { startGateway } from '../support/gateway.ts'
+import { portFor } from '../support/ports.ts'
 import { deadOrigin } from '../support/target.ts'
 
 interface WsTarget {
@@ -47,13 +48,12 @@ async function rawTarget(t: TestContext, serve: (socket: Socket) => void): Promi
     sockets.add(socket.on('error', () => {}).on('close', () => sockets.delete(socket)))
     serve(socket)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const port = await portFor(server)
   t.after(() => {
     for (const socket of sockets) socket.destroy()
     server.close()
   })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return `http://127.0.0.1:${port}`
 }
 
 type Extra = { server?: object; upstream?: object; route?: object }
@@ -387,10 +387,9 @@ test('an upgrade that the route does not take is served as a request, its body t
   const server = http.createServer(async (request, response) => {
     response.end(`${request.method} ${request.headers.upgrade} ${await text(request)}`)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const own = await portFor(server)
   t.after(() => server.close())
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const origin = `http://127.0.0.1:${own}`
   const { port } = await gateway(t, [origin])
   for (const protocol of ['h2c', 'TLS/1.0', 'other, h2c']) {
     const answer = await text(

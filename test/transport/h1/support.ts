@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { H1Pool } from '../../../plugins/transport/h1/pool.ts'
 import type {
@@ -9,6 +8,7 @@ import type {
   H1RequestOptions,
   ResponseHeaders,
 } from '../../../plugins/transport/h1/types.ts'
+import { portFor } from '../../support/ports.ts'
 
 type Cleanup = Pick<TestContext, 'after'>
 export type Fault = Error & { code?: string; reused?: boolean }
@@ -87,13 +87,12 @@ export async function byteServer(
     sockets.push(socket)
     serve(socket, sockets.length - 1)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const port = await portFor(server)
   t.after(() => {
     for (const socket of sockets) socket.destroy()
     server.close()
   })
-  return { port: (server.address() as AddressInfo).port, server, sockets }
+  return { port, server, sockets }
 }
 
 /** A server that answers each request on a connection (by its head) with `answer(head, connection, turn)`. */

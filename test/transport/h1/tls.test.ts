@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -8,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect } from 'node:tls'
+import { portFor } from '../../support/ports.ts'
 import { poolTo, send } from './support.ts'
 
 test('over TLS: round trips, a paused large answer, and a certificate that is not trusted', async (t) => {
@@ -35,8 +35,7 @@ test('over TLS: round trips, a paused large answer, and a certificate that is no
       .on('end', () => response.end(request.url === '/big' ? Buffer.alloc(3_000_000, 'x') : 'ok'))
   })
   server.on('secureConnection', () => connections++)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  await portFor(server)
   t.after(() => server.close())
   const { port } = server.address() as AddressInfo
   const to = { port, host: '127.0.0.1', servername: 'localhost' }
