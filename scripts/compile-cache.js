@@ -5,7 +5,8 @@
 import { enableCompileCache, flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 
-enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/node'))
+// Portable: by paths relative to the folder, so that a checkout that was moved or copied finds it as well.
+enableCompileCache({ directory: join(import.meta.dirname, '../node_modules/.cache/node'), portable: true })
 
 // Node writes when the process ends, and one that is killed ends without.
 setTimeout(flushCompileCache, 5000).unref()

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { buildGateway } from './support/gateway.ts'
-import { copyHouse, startProcess } from './support/process.ts'
+import { ownHouse, startProcess } from './support/process.ts'
 import { startTarget } from './support/target.ts'
 
 /** What a plugin finds on a request at one point of its way. */
@@ -146,7 +146,7 @@ describe('a plugin dropped into plugins/', () => {
   /** What such a plugin sees of a request that a route takes, and of one that none does. */
   async function seen(t: Parameters<typeof startTarget>[0], more: string): Promise<(string | null)[]> {
     const target = await startTarget(t)
-    const folder = await copyHouse(t)
+    const folder = await ownHouse(t)
     writeFileSync(join(folder, 'plugins/aaa.ts'), plugin(more))
     const config = `export default {
       upstreams: { users: { targets: [{ origin: '${target.origin}' }] } },

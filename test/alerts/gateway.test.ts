@@ -13,7 +13,7 @@ import { GatewayError } from '../../plugins/upstreams/errors.ts'
 import { readGateway } from '../support/config.ts'
 import { startGateway } from '../support/gateway.ts'
 import { freePort } from '../support/ports.ts'
-import { copyHouse, startProcess } from '../support/process.ts'
+import { ownHouse, startProcess } from '../support/process.ts'
 import { type Answer, startTarget } from '../support/target.ts'
 import { ask, eventually } from '../transport/support.ts'
 import { configWith } from './support.ts'
@@ -135,7 +135,7 @@ describe('a config that is wrong', () => {
 
   it('alerts without the metrics that they judge', { timeout: 60_000 }, async (t) => {
     const config = `export default ${JSON.stringify(configWith({ rules: [{ name: 'a', panic: true }] }))}`
-    const folder = await copyHouse(t, { 'gateway.config.ts': config })
+    const folder = await ownHouse(t, { 'gateway.config.ts': config })
     await rm(join(folder, 'plugins/metrics'), { recursive: true })
     const checked = promisify(execFile)(process.execPath, ['scripts/check.ts'], { cwd: folder })
     await assert.rejects(

@@ -10,7 +10,7 @@ import { dateMs } from '../../plugins/config/dates.ts'
 import { ExpiringMap } from '../../plugins/upstreams/expiring-map.ts'
 import type { Identity } from '../../plugins/upstreams/identity.ts'
 import { snippetsOf } from '../docs/snippets.ts'
-import { copyHouse, startProcess } from '../support/process.ts'
+import { ownHouse, startProcess } from '../support/process.ts'
 import { startTarget } from '../support/target.ts'
 import { ask } from '../transport/support.ts'
 import { expectProblems, gatewayTo, problemsOf } from './support.ts'
@@ -118,7 +118,7 @@ test("the page's kind of a user's own works as it stands there", async (t) => {
   const target = await startTarget(t)
   const snippets = await snippetsOf('docs/authentication.md')
   const at = snippets.findIndex(({ path }) => path === 'plugins/ticket.ts')
-  const folder = await copyHouse(t, { 'plugins/ticket.ts': snippets[at]?.code as string })
+  const folder = await ownHouse(t, { 'plugins/ticket.ts': snippets[at]?.code as string })
   const config = snippets[at + 1]?.code.replace('http://10.0.0.1:8080', target.origin) as string
   const gateway = await startProcess(t, { folder, config })
   const ticket = (secret: string) => `Ticket ann.${createHmac('sha256', secret).update('ann').digest('hex')}`

@@ -13,7 +13,7 @@ import { Quiet } from '../../plugins/upstreams/quiet.ts'
 import { readGateway } from '../support/config.ts'
 import { virtualClock } from '../support/dice.ts'
 import { buildGateway, rawRequest, startGateway } from '../support/gateway.ts'
-import { copyHouse, startProcess } from '../support/process.ts'
+import { ownHouse, startProcess } from '../support/process.ts'
 import { startTarget } from '../support/target.ts'
 import { AUDIENCE, claimsOf, guarded, SECRET, sign, signingKey } from './tokens.ts'
 
@@ -486,7 +486,7 @@ describe('a kind of one’s own', () => {
     timeout: 60_000,
   }, async (t) => {
     const target = await startTarget(t)
-    const folder = await copyHouse(t, { 'plugins/badge.ts': plugin })
+    const folder = await ownHouse(t, { 'plugins/badge.ts': plugin })
     const config = `
       import { defineGateway } from './plugins/config/define.ts'
       export default defineGateway({

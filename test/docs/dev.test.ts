@@ -3,13 +3,13 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { freePort } from '../support/ports.ts'
-import { copyHouse } from '../support/process.ts'
+import { ownHouse } from '../support/process.ts'
 import { startTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
 
 test('npm run dev takes an edit of the config up by itself', async (t) => {
   const target = await startTarget(t)
-  const folder = await copyHouse(t, {
+  const folder = await ownHouse(t, {
     'gateway.config.ts': `import { defineGateway } from './plugins/config/define.ts'
 export default defineGateway({
   upstreams: { u: { targets: [{ origin: '${target.origin}' }] } },

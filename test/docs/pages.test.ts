@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { loadGateway } from '../../plugins/config/load.ts'
-import { copyHouse, ROOT } from '../support/process.ts'
+import { ownHouse, ROOT } from '../support/process.ts'
 import { snippetsOf } from './snippets.ts'
 
 const run = promisify(execFile)
@@ -37,7 +37,7 @@ test('every TypeScript block of a page says which file it is', async () => {
 
 test('the snippets of all pages compile together, and their configs are valid', async (t) => {
   const files = await filesOfPages()
-  const folder = await copyHouse(t, files)
+  const folder = await ownHouse(t, files)
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
   const { stdout } = await run(process.execPath, [tsc, '-p', folder]).catch((error) => error)
   assert.equal(stdout, '')

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { freePort } from '../support/ports.ts'
-import { copyHouse, ROOT, startProcess } from '../support/process.ts'
+import { ownHouse, ROOT, startProcess } from '../support/process.ts'
 import { startTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
 import { snippetsOf } from './snippets.ts'
@@ -21,7 +21,7 @@ test('every TypeScript block of the README says which file it is', async () => {
 
 test('the snippets compile where they say they belong', async (t) => {
   const snippets = await snippetsOf('README.md')
-  const folder = await copyHouse(t, Object.fromEntries(snippets.map(({ path, code }) => [path, code])))
+  const folder = await ownHouse(t, Object.fromEntries(snippets.map(({ path, code }) => [path, code])))
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
   const { stdout } = await run(process.execPath, [tsc, '-p', folder]).catch((error) => error)
   assert.equal(stdout, '')
@@ -95,7 +95,7 @@ test('the first screen: npm start, the curl, an answer of each sample target, on
 test('write your own plugin: the balancer, the hook and the endpoint of the README work', async (t) => {
   const snippets = (await snippetsOf('README.md')).filter(({ path }) => path !== 'gateway.config.ts')
   const target = await startTarget(t)
-  const folder = await copyHouse(t, {
+  const folder = await ownHouse(t, {
     ...Object.fromEntries(snippets.map(({ path, code }) => [path, code])),
     'gateway.config.ts': `import { defineGateway } from './plugins/config/define.ts'
 export default defineGateway({

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { copyHouse, startProcess } from '../support/process.ts'
+import { ownHouse, startProcess } from '../support/process.ts'
 import { startTarget } from '../support/target.ts'
 
 const ENDPOINTS = `export default async (app) => {
@@ -17,7 +17,7 @@ const USERS = `auth: { 'api-key': {} },
 
 async function gatewayWith(t: TestContext, routes: string, more = '') {
   const target = await startTarget(t)
-  const folder = await copyHouse(t)
+  const folder = await ownHouse(t)
   await mkdir(join(folder, 'routes'), { recursive: true })
   await writeFile(join(folder, 'routes/hello.ts'), ENDPOINTS)
   return startProcess(t, {

@@ -13,7 +13,7 @@ import { readOptions } from '../../simulate/options.ts'
 import { definedBalancers } from '../../simulate/policies.ts'
 import { fillPage, partsOf } from '../../simulate/report/page.ts'
 import { loadScenario, scenarioNames } from '../../simulate/scenarios.ts'
-import { copyHouse, ROOT } from '../support/process.ts'
+import { ownHouse, ROOT } from '../support/process.ts'
 
 const run = promisify(execFile)
 const folder = await mkdtemp(join(tmpdir(), 'holdfast-simulate-'))
@@ -68,7 +68,7 @@ describe('npm run simulate', () => {
       export default fp(async (app) => {
         app.upstreams.defineBalancer('always-the-last', () => ({ pick: (candidates) => candidates.at(-1)! }))
       }, { name: 'always-the-last', dependencies: ['upstreams'] })`
-    const house = await copyHouse(t, { 'plugins/always-the-last.ts': plugin })
+    const house = await ownHouse(t, { 'plugins/always-the-last.ts': plugin })
     for (const part of ['simulate.ts', 'simulate'])
       await cp(join(ROOT, part), join(house, part), { recursive: true })
     const args = ['--scenario', 'even', '--policies', 'random,always-the-last', '--requests', '1000']

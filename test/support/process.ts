@@ -8,13 +8,9 @@ import { freePort } from './ports.ts'
 
 export const ROOT = join(import.meta.dirname, '../..')
 
-/** A copy of the gateway in a folder of its own, as a user's checkout would be; gone when the test ends. */
-export async function copyHouse(
-  t: Pick<TestContext, 'after'>,
-  files: Readonly<Record<string, string>> = {},
-): Promise<string> {
+/** A copy of the gateway in a folder of its own, as a user's checkout would be. */
+export async function copyHouse(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
   for (const part of [
     'app.ts',
     'gateway.config.ts',
@@ -27,6 +23,16 @@ export async function copyHouse(
     await cp(join(ROOT, part), join(folder, part), { recursive: true })
   }
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  return folder
+}
+
+/** Such a copy, with files of the test's own; gone when the test ends. */
+export async function ownHouse(
+  t: Pick<TestContext, 'after'>,
+  files: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const folder = await copyHouse()
+  t.after(() => rm(folder, { recursive: true, force: true }))
   for (const [path, text] of Object.entries(files)) await writeFile(join(folder, path), text)
   return folder
 }
@@ -61,8 +67,7 @@ export async function startProcess(
     env['GATEWAY_CONFIG'] = path
   }
   const cli = join(ROOT, 'node_modules/fastify-cli/cli.js')
-  // A copy is another folder each time: what is kept of it would only pile up.
-  const cache = folder === ROOT ? ['--import', join(ROOT, 'scripts/compile-cache.js')] : []
+  const cache = ['--import', join(folder, 'scripts/compile-cache.js')]
   const child = spawn(
     process.execPath,
     [...cache, cli, 'start', '-o', '-l', 'info', '-g', '40000', '-a', '127.0.0.1', ...flags, 'app.ts'],
