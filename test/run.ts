@@ -1,0 +1,59 @@
+/**
+ * Runs the tests: `npm test`, or `npm test -- test/auth test/grpc.test.ts` for some of them.
+ *
+ * Node's runner gives each file a process of its own, and most of a short file's time goes into loading the gateway
+ * once more. Here a dozen neighbours share one.
+ */
+import { globSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { pathToFileURL } from 'node:url'
+
+const ROOT = resolve(import.meta.dirname, '..')
+const TOGETHER = 12
+
+const wanted = process.argv.slice(2).map((path) => resolve(path))
+const files = (wanted.length === 0 ? [import.meta.dirname] : wanted)
+  .flatMap((path) => (statSync(path).isDirectory() ? globSync(join(path, '**/*.test.ts')) : path))
+  .toSorted()
+
+/** Files at the top start gateways by the dozen: they go first, each alone, so that nobody waits for them at the end. */
+function grouped(): string[][] {
+  const alone = files.filter((file) => dirname(file) === import.meta.dirname)
+  const rest = files.filter((file) => !alone.includes(file))
+  const groups = alone.map((file) => [file])
+  for (let at = 0; at < rest.length; at += TOGETHER) groups.push(rest.slice(at, at + TOGETHER))
+  return groups
+}
+
+/** Node begins with the first test that it hears of. Loading the rest must not hold it up in the middle. */
+function moduleOf(group: readonly string[]): string {
+  return [
+    "import { before } from 'node:test'",
+    'const loading = Promise.withResolvers()',
+    'before(() => loading.promise)',
+    ...group.map((file) => `await import('${pathToFileURL(file)}')`),
+    'loading.resolve()',
+  ].join('\n')
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-tests-'))
+process.on('exit', () => rmSync(folder, { recursive: true }))
+const modules = grouped().map((group, index) => {
+  const path = join(folder, `group-${index + 1}.mjs`)
+  writeFileSync(path, moduleOf(group))
+  return path
+})
+
+const results = run({
+  files: modules,
+  concurrency: 4,
+  timeout: 180_000,
+  execArgv: ['--import', join(ROOT, 'scripts/compile-cache.js')],
+})
+results.on('test:fail', () => {
+  process.exitCode = 1
+})
+results.compose(new spec()).pipe(process.stdout)
