@@ -1,19 +1,15 @@
 import type { FastifyPluginAsync } from 'fastify'
-import Type, { type Static } from 'typebox'
+import { decimal, flag, integer, object, optional, text } from '../plugins/config/kit.ts'
+import { read } from '../plugins/config/validate.ts'
 import type { Target, Upstream } from '../plugins/upstreams/contract.ts'
 
-const NewTarget = Type.Object(
-  {
-    origin: Type.String(),
-    weight: Type.Optional(Type.Number({ minimum: 0 })),
-    tier: Type.Optional(Type.Integer({ minimum: 0, maximum: 9 })),
-  },
-  { additionalProperties: false },
-)
-const TargetChange = Type.Object(
-  { weight: Type.Optional(Type.Number({ minimum: 0 })), draining: Type.Optional(Type.Boolean()) },
-  { additionalProperties: false, minProperties: 1 },
-)
+const newTarget = object({
+  origin: text(),
+  weight: optional(decimal({ minimum: 0 })),
+  tier: optional(integer({ minimum: 0, maximum: 9 })),
+})
+const targetChange = object({ weight: optional(decimal({ minimum: 0 })), draining: optional(flag()) })
+
 interface UpstreamParams {
   upstream: string
 }
@@ -59,13 +55,13 @@ const admin: FastifyPluginAsync = async (app) => {
     listed(upstreamOf(params)),
   )
 
-  listener.post<{ Params: UpstreamParams; Body: Static<typeof NewTarget> }>(
+  listener.post<{ Params: UpstreamParams }>(
     '/upstreams/:upstream/targets',
-    { schema: { body: NewTarget } },
     async ({ params, body }, reply) => {
       const upstream = upstreamOf(params)
+      const spec = read(newTarget, body)
       try {
-        const target = upstream.add(body)
+        const target = upstream.add(spec)
         reply.code(201)
         return shown(target, upstream.eligible())
       } catch (error) {
@@ -74,14 +70,16 @@ const admin: FastifyPluginAsync = async (app) => {
     },
   )
 
-  listener.patch<{ Params: TargetParams; Body: Static<typeof TargetChange> }>(
+  listener.patch<{ Params: TargetParams }>(
     '/upstreams/:upstream/targets/:target',
-    { schema: { body: TargetChange } },
     async ({ params, body }) => {
       const [upstream, target] = targetOf(params)
-      if (body.weight !== undefined) upstream.setWeight(target, body.weight)
-      if (body.draining === true) upstream.drain(target)
-      if (body.draining === false) upstream.undrain(target)
+      const { weight, draining } = read(targetChange, body)
+      if (weight === undefined && draining === undefined)
+        throw Object.assign(new TypeError('changes nothing; say "weight" or "draining"'), { statusCode: 400 })
+      if (weight !== undefined) upstream.setWeight(target, weight)
+      if (draining === true) upstream.drain(target)
+      if (draining === false) upstream.undrain(target)
       return shown(target, upstream.eligible())
     },
   )

@@ -5,33 +5,31 @@ import { written } from '../config/messages.ts'
 
 const count = { minimum: 1, maximum: 1_000_000 }
 
+/** Learns from latency how many requests at once a target can do with. Default off. */
 const adaptiveConcurrency = optional(
-  object(
-    {
-      /** Which quantile of the latencies is compared. Default 0.9. */
-      quantile: withDefault(decimal({ minimum: 0.01, maximum: 0.999 }), 0.9),
-      /** The limit is looked at this often, or as soon as `minSamples` are in after it. Default 100ms. */
-      interval: withDefault(duration({ minimum: '10ms', maximum: '1h' }), '100ms'),
-      /** Fewest latencies from which the limit is changed. Default 25. */
-      minSamples: withDefault(integer(count), 25),
-      /**
-       * The latency without load is measured at the start and then this often, up to 15 % later: for that time a target
-       * is given `min` requests at once. Default 30s.
-       */
-      minRttInterval: withDefault(duration({ minimum: '1s', maximum: '1d' }), '30s'),
-      /** Latencies that such a measurement takes. Default 50. */
-      minRttSamples: withDefault(integer(count), 50),
-      /** Part of the latency without load by which latency may be higher and still be well. Default 0.25. */
-      buffer: withDefault(decimal({ minimum: 0, maximum: 10 }), 0.25),
-      /** Lowest limit, and the one while the latency without load is measured. Default 3. */
-      min: withDefault(integer(count), 3),
-      /** Highest limit. Default 1000. */
-      max: withDefault(integer(count), 1000),
-      /** The limit that a target begins with, after the first measurement. Default 20. */
-      initial: withDefault(integer(count), 20),
-    },
-    { description: 'Learns from latency how many requests at once a target can do with.' },
-  ),
+  object({
+    /** Which quantile of the latencies is compared. Default 0.9. */
+    quantile: withDefault(decimal({ minimum: 0.01, maximum: 0.999 }), 0.9),
+    /** The limit is looked at this often, or as soon as `minSamples` are in after it. Default 100ms. */
+    interval: withDefault(duration({ minimum: '10ms', maximum: '1h' }), '100ms'),
+    /** Fewest latencies from which the limit is changed. Default 25. */
+    minSamples: withDefault(integer(count), 25),
+    /**
+     * The latency without load is measured at the start and then this often, up to 15 % later: for that time a target
+     * is given `min` requests at once. Default 30s.
+     */
+    minRttInterval: withDefault(duration({ minimum: '1s', maximum: '1d' }), '30s'),
+    /** Latencies that such a measurement takes. Default 50. */
+    minRttSamples: withDefault(integer(count), 50),
+    /** Part of the latency without load by which latency may be higher and still be well. Default 0.25. */
+    buffer: withDefault(decimal({ minimum: 0, maximum: 10 }), 0.25),
+    /** Lowest limit, and the one while the latency without load is measured. Default 3. */
+    min: withDefault(integer(count), 3),
+    /** Highest limit. Default 1000. */
+    max: withDefault(integer(count), 1000),
+    /** The limit that a target begins with, after the first measurement. Default 20. */
+    initial: withDefault(integer(count), 20),
+  }),
 )
 
 export const schema = { upstream: { adaptiveConcurrency } }

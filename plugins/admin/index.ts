@@ -23,8 +23,6 @@ export default fp(
       loggerInstance: app.log.child({ listener: 'admin' }),
       // Whoever scrapes or looks would write most of the log.
       logController: new LogController({ disableRequestLogging: true }),
-      // A misspelt key is an error and not something to drop in silence.
-      ajv: { customOptions: { removeAdditional: false } },
     }) as unknown as FastifyInstance
     app.decorate('admin', listener)
     listener.setErrorHandler((error: Error & { statusCode?: number; code?: string }, _request, reply) => {

@@ -1,22 +1,19 @@
 import type { FastifyInstance } from 'fastify'
-import Type, { type Static } from 'typebox'
-import { parseDuration } from '../config/units.ts'
+import { duration, object, optional, record, text, withDefault } from '../config/kit.ts'
+import { read } from '../config/validate.ts'
 import type { Alert } from './engine/alert.ts'
 import { annotationsOf } from './notify/notification.ts'
 import type { Silence } from './notify/silences.ts'
 import type { AlertService } from './service.ts'
 
-const NewSilence = Type.Object(
-  {
-    /** Labels, `*` standing for any text. */
-    where: Type.Record(Type.String(), Type.String(), { minProperties: 1 }),
-    /** One of the two. */
-    until: Type.Optional(Type.String()),
-    for: Type.Optional(Type.String()),
-    comment: Type.Optional(Type.String({ maxLength: 1000 })),
-  },
-  { additionalProperties: false },
-)
+const newSilence = object({
+  /** Labels, `*` standing for any text. */
+  where: record(text(), { least: 1 }),
+  /** One of the two. */
+  until: optional(text()),
+  for: optional(duration()),
+  comment: withDefault(text({ pattern: '^[\\s\\S]{0,1000}$', remedy: 'write up to 1000 characters' }), ''),
+})
 
 const time = (timeOfDay: number): string => new Date(timeOfDay).toISOString()
 
@@ -50,33 +47,28 @@ export function addEndpoints(admin: FastifyInstance, service: AlertService): voi
     receivers: service.receivers.map(({ name, waiting }) => ({ name, waiting })),
   }))
 
-  admin.post<{ Body: Static<typeof NewSilence> }>(
-    '/alerts/silences',
-    { schema: { body: NewSilence } },
-    async ({ body }, reply) => {
-      const now = Date.now()
-      const { where, comment = '' } = body
-      if ((body.until === undefined) === (body.for === undefined))
-        throw refuse(
-          400,
-          'say either `until`, a time like "2027-01-01T06:00:00Z", or `for`, a duration like "2h"',
-        )
-      const until =
-        body.until === undefined ? now + (parseDuration(body.for) ?? Number.NaN) : Date.parse(body.until)
-      if (!(until > now) || !Number.isFinite(until))
-        throw refuse(
-          400,
-          'the silence ends in no future: write a time like "2027-01-01T06:00:00Z" or a duration like "2h"',
-        )
-      try {
-        const silence = service.silences.add({ where, until, comment }, now)
-        reply.code(201)
-        return shownSilence(silence)
-      } catch (error) {
-        throw refuse(409, (error as Error).message)
-      }
-    },
-  )
+  admin.post('/alerts/silences', async ({ body }, reply) => {
+    const now = Date.now()
+    const { where, comment, until: date, for: duration } = read(newSilence, body)
+    if ((date === undefined) === (duration === undefined))
+      throw refuse(
+        400,
+        'say either `until`, a time like "2027-01-01T06:00:00Z", or `for`, a duration like "2h"',
+      )
+    const until = date === undefined ? now + (duration as number) : Date.parse(date)
+    if (!(until > now) || !Number.isFinite(until))
+      throw refuse(
+        400,
+        'the silence ends in no future: write a time like "2027-01-01T06:00:00Z" or a duration like "2h"',
+      )
+    try {
+      const silence = service.silences.add({ where, until, comment }, now)
+      reply.code(201)
+      return shownSilence(silence)
+    } catch (error) {
+      throw refuse(409, (error as Error).message)
+    }
+  })
 
   admin.delete<{ Params: { id: string } }>('/alerts/silences/:id', async ({ params }, reply) => {
     if (!service.silences.end(params.id))

@@ -1,6 +1,7 @@
 import { dateMs } from '../config/dates.ts'
-import { custom, list, object, optional, type Resolved, record, text, withDefault } from '../config/kit.ts'
+import { custom, list, object, optional, record, text, withDefault } from '../config/kit.ts'
 import { written } from '../config/messages.ts'
+import type { Resolved } from '../config/typed.ts'
 import type { Identity } from '../upstreams/identity.ts'
 import { apiKey } from './api-key/options.ts'
 import type { ConsumerFacts } from './authenticator.ts'

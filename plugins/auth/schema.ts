@@ -1,19 +1,8 @@
-import Type from 'typebox'
 import { pemProblem } from '../config/certificate.ts'
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import {
-  custom,
-  flag,
-  type InputObject,
-  object,
-  optional,
-  type ResolvedObject,
-  type Schema,
-  shorthand,
-  text,
-  withDefault,
-} from '../config/kit.ts'
+import { custom, flag, object, optional, shorthand, text, withDefault } from '../config/kit.ts'
+import type { InputObject, ResolvedObject, Schema } from '../config/typed.ts'
 import { apiKeyOptions } from './api-key/options.ts'
 import type { AuthenticatorKinds } from './authenticator.ts'
 import { basicOptions } from './basic/options.ts'
@@ -59,10 +48,11 @@ type Auth<T> = T & Others
 
 /** How callers prove who they are. Nobody is asked to unless a route says so. */
 const auth = withDefault(
-  {
-    // A plugin's own kinds are told from slips once all plugins are there.
-    '~json': Type.Unsafe({ ...object(properties)['~json'], additionalProperties: true }),
-  } as Schema<Auth<InputObject<typeof properties>>, Auth<ResolvedObject<typeof properties>>>,
+  // A plugin's own kinds are told from slips once all plugins are there.
+  object(properties, { open: true }) as Schema<
+    Auth<InputObject<typeof properties>>,
+    Auth<ResolvedObject<typeof properties>>
+  >,
   {},
 )
 

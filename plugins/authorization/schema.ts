@@ -1,18 +1,7 @@
-import Type from 'typebox'
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import {
-  custom,
-  nonEmptyList,
-  object,
-  oneOf,
-  optional,
-  type Resolved,
-  record,
-  type Schema,
-  text,
-  withDefault,
-} from '../config/kit.ts'
+import { custom, nonEmptyList, object, oneOf, optional, record, text, withDefault } from '../config/kit.ts'
+import type { Resolved, Schema } from '../config/typed.ts'
 import type { AuthorizerKinds } from './authorizer.ts'
 import { external } from './external/options.ts'
 import { authorizationProblems } from './problems.ts'
@@ -57,9 +46,10 @@ const rules = {
   when: optional(text({ minLength: 1 })),
 }
 
-const kinds = {
-  '~json': Type.Unsafe({ type: 'object', minProperties: 1 }),
-} as Schema<Partial<AuthorizerKinds>>
+const kinds = record(
+  custom<unknown>(() => undefined),
+  { least: 1 },
+) as Schema<Partial<AuthorizerKinds>>
 
 /** Who may pass, of those that authentication let in. All that is given has to hold. Default: everybody. */
 const authorization = optional(

@@ -1,10 +1,11 @@
 import { pem, pemProblem } from './certificate.ts'
 import type { Problem } from './errors.ts'
-import { flag, object, optional, type Resolved, text, withDefault } from './kit.ts'
+import { flag, object, optional, text, withDefault } from './kit.ts'
+import type { Resolved } from './typed.ts'
 
+/** PEM text, or the path of a PEM file. */
 const file = text({
   minLength: 1,
-  description: 'PEM text, or the path of a PEM file',
   remedy: 'give PEM text or the path of a PEM file',
 })
 

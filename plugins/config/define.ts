@@ -1,4 +1,4 @@
-import type { Input, InputObject, Resolved, ResolvedObject, UpstreamName } from './kit.ts'
+import type { Input, InputObject, Resolved, ResolvedObject, UpstreamName } from './typed.ts'
 
 /**
  * The keys that concerns add to the config, merged from their `schema.ts`:

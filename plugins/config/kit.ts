@@ -1,172 +1,175 @@
 /**
- * What a concern's `schema.ts` is written with. A schema is a TypeBox (JSON) schema that also carries two
- * types: what a user writes (`Input`: units as text, defaults left out) and what plugins read (`Resolved`:
- * milliseconds, bytes, every default filled in). So type, default, check and description stand in one place.
+ * What a concern's `schema.ts` is written with. A schema reads a value, and carries two types: what a user
+ * writes (`Input`: units as text, defaults left out) and what plugins get (`Resolved`: milliseconds, bytes,
+ * every default filled in). So type, default and check stand in one place.
  */
-import Type, { type TSchema } from 'typebox'
 
-export type Duration = number | `${number}ms` | `${number}s` | `${number}m` | `${number}h` | `${number}d`
-export type Size = number | `${number}B` | `${number}KiB` | `${number}MiB` | `${number}GiB`
+import { show } from './messages.ts'
+import type { Place } from './place.ts'
+import { copyPlain } from './plain.ts'
+import {
+  type Bounds,
+  checkUpstream,
+  isObject,
+  type Remedy,
+  readList,
+  readMeasure,
+  readNumber,
+  readRecord,
+} from './read.ts'
+import { suggestion } from './suggest.ts'
+import type {
+  Defaulted,
+  Duration,
+  InputObject,
+  Optional,
+  Properties,
+  Read,
+  ResolvedObject,
+  Schema,
+  Size,
+  UpstreamName,
+} from './typed.ts'
+import { parseDuration, parseSize } from './units.ts'
 
-/** Stands for the name of an upstream of this very config; `defineGateway` replaces it by the names there are. */
-export interface UpstreamName {
-  readonly '~upstream': true
+function schema<I, R = I>(read: Read): Schema<I, R> {
+  return { '~read': read }
 }
 
-export interface Schema<I, R = I> {
-  readonly '~input'?: I
-  readonly '~resolved'?: R
-  readonly '~json': TSchema
-}
-export interface Optional<I, R = I> extends Schema<I, R> {
-  readonly '~optional': true
-}
-export interface Defaulted<I, R = I> extends Optional<I, R> {
-  readonly '~default': true
-}
-type AnySchema = Schema<unknown, unknown>
-export type Properties = Readonly<Record<string, AnySchema>>
-
-type InputOf<S> = S extends { readonly '~input'?: infer I } ? Exclude<I, undefined> : never
-type ResolvedOf<S> = S extends { readonly '~resolved'?: infer R } ? Exclude<R, undefined> : never
-type Flat<T> = { [K in keyof T]: T[K] }
-type OptionalKeys<P> = { [K in keyof P]: P[K] extends { '~optional': true } ? K : never }[keyof P]
-type AbsentKeys<P> = {
-  [K in keyof P]: P[K] extends { '~default': true } ? never : P[K] extends { '~optional': true } ? K : never
-}[keyof P]
-
-/** What a user may write for an object of these properties. */
-export type InputObject<P> = Flat<
-  { readonly [K in Exclude<keyof P, OptionalKeys<P>>]: InputOf<P[K]> } & {
-    readonly [K in OptionalKeys<P>]?: InputOf<P[K]> | undefined
-  }
->
-/** What plugins read of it. */
-export type ResolvedObject<P> = Flat<
-  { readonly [K in Exclude<keyof P, AbsentKeys<P>>]: ResolvedOf<P[K]> } & {
-    readonly [K in AbsentKeys<P>]?: ResolvedOf<P[K]>
-  }
->
-export type Input<S> = InputOf<S>
-export type Resolved<S> = ResolvedOf<S>
-
-type Texts = {
-  /** Shows in the docs. */
-  description?: string
-  /** Ends the message when the value is refused: what to write instead. */
-  remedy?: string
+export function text(options: Remedy & { pattern?: string; minLength?: 1 } = {}): Schema<string> {
+  const pattern = options.pattern === undefined ? undefined : new RegExp(options.pattern, 'u')
+  return schema((value, place) => {
+    if (typeof value !== 'string') place.wants('text', value, options.remedy)
+    else if (value === '' && options.minLength === 1) place.refuse('must not be empty', options.remedy)
+    else if (pattern?.test(value) === false)
+      place.refuse(`${show(value)} is not of the right form`, options.remedy)
+    return value
+  })
 }
 
-function schema<I, R = I>(json: TSchema): Schema<I, R> {
-  return { '~json': json }
+export function integer(options: Remedy & Bounds<number> = {}): Schema<number> {
+  return schema(readNumber('a whole number', Number.isInteger, options))
 }
 
-export function text(options: Texts & { pattern?: string; minLength?: number } = {}): Schema<string> {
-  return schema(Type.Unsafe({ type: 'string', ...options }))
+export function decimal(options: Remedy & Bounds<number> = {}): Schema<number> {
+  return schema(readNumber('a number', Number.isFinite, options))
 }
 
-export function integer(options: Texts & { minimum?: number; maximum?: number } = {}): Schema<number> {
-  return schema(Type.Unsafe({ type: 'integer', ...options }))
+export function flag(options: Remedy = {}): Schema<boolean> {
+  return schema((value, place) => {
+    if (typeof value !== 'boolean') place.wants('true or false', value, options.remedy)
+    return value
+  })
 }
 
-export function decimal(options: Texts & { minimum?: number; maximum?: number } = {}): Schema<number> {
-  return schema(Type.Unsafe({ type: 'number', ...options }))
-}
-
-export function flag(options: Texts = {}): Schema<boolean> {
-  return schema(Type.Unsafe({ type: 'boolean', ...options }))
-}
-
-export function oneOf<const T extends string | number>(values: readonly T[], options: Texts = {}): Schema<T> {
-  return schema(Type.Unsafe<T>({ enum: values, ...options }))
+export function oneOf<const T extends string | number>(
+  values: readonly T[],
+  options: Remedy = {},
+): Schema<T> {
+  return schema((value, place) => {
+    if (values.includes(value as T)) return value
+    if (values.every((one) => typeof one === 'number'))
+      place.wants(`one of ${values.join(', ')}`, value, options.remedy)
+    else {
+      const choices = suggestion(String(value), values.map(String))
+      place.refuse(`${show(value)} is not one of the choices; ${choices}`, options.remedy)
+    }
+    return value
+  })
 }
 
 /** `'250ms' | '2s' | '1m'`, or milliseconds. Read as milliseconds. */
-export function duration(
-  options: Texts & { minimum?: Duration; maximum?: Duration } = {},
-): Schema<Duration, number> {
-  const { minimum, maximum, ...texts } = options
-  return schema(Type.Unsafe({ duration: { minimum, maximum }, ...texts }))
+export function duration(options: Remedy & Bounds<Duration> = {}): Schema<Duration, number> {
+  return schema(readMeasure('a duration like "250ms", "2s" or milliseconds', parseDuration, options))
 }
 
 /** `'64KiB'`, or bytes. Read as bytes. */
-export function size(options: Texts & { minimum?: Size; maximum?: Size } = {}): Schema<Size, number> {
-  const { minimum, maximum, ...texts } = options
-  return schema(Type.Unsafe({ size: { minimum, maximum }, ...texts }))
+export function size(options: Remedy & Bounds<Size> = {}): Schema<Size, number> {
+  return schema(readMeasure('a size like "64KiB", "10MiB" or bytes', parseSize, options))
 }
 
 /** The name of an upstream of this config. */
-export function upstreamName(options: Texts = {}): Schema<UpstreamName, string> {
-  return schema(Type.Unsafe({ upstreamName: true, ...options }))
+export function upstreamName(): Schema<UpstreamName, string> {
+  return schema((value, place) => {
+    checkUpstream(value, place)
+    return value
+  })
 }
 
-/** A value that JSON Schema cannot describe. `refuse` returns why the value is not one, or undefined. */
+/** A value of any other kind. `refuse` returns why the value is not one, or undefined. */
 export function custom<I, R = I>(
   refuse: (value: unknown) => string | undefined,
-  options: Texts = {},
+  options: Remedy = {},
 ): Schema<I, R> {
-  return schema(Type.Unsafe({ custom: refuse, ...options }))
+  return schema((value, place) => {
+    const message = refuse(value)
+    if (message !== undefined) place.refuse(message, options.remedy)
+    return value
+  })
 }
 
-export function list<I, R>(item: Schema<I, R>, options: Texts = {}): Schema<readonly I[], readonly R[]> {
-  return schema(Type.Unsafe({ type: 'array', items: item['~json'], ...options }))
+export function list<I, R>(item: Schema<I, R>, options: Remedy = {}): Schema<readonly I[], readonly R[]> {
+  return schema(readList(item, 0, options))
 }
 
 export function nonEmptyList<I, R>(
   item: Schema<I, R>,
-  options: Texts & { noun?: string } = {},
+  options: Remedy & { noun?: string } = {},
 ): Schema<readonly [I, ...I[]], readonly [R, ...R[]]> {
-  return schema(Type.Unsafe({ type: 'array', items: item['~json'], minItems: 1, ...options }))
+  return schema(readList(item, 1, options))
 }
 
 /** A list whose single entry may be written without the brackets. */
 export function oneOrMore<I, R>(
   item: Schema<I, R>,
-  options: Texts & { noun?: string } = {},
+  options: Remedy & { noun?: string } = {},
 ): Schema<I | readonly [I, ...I[]], readonly [R, ...R[]]> {
-  return schema(Type.Unsafe({ allOf: [{ listed: true }, nonEmptyList(item, options)['~json']] }))
+  const read = readList(item, 1, options)
+  return schema((value, place) => read(Array.isArray(value) ? value : [value], place))
 }
 
 export function record<I, R>(
-  value: Schema<I, R>,
-  options: Texts & { names?: string } = {},
+  item: Schema<I, R>,
+  { names, least = 0, remedy }: Remedy & { names?: string; least?: number } = {},
 ): Schema<Readonly<Record<string, I>>, Readonly<Record<string, R>>> {
-  const { names, ...rest } = options
-  return schema(
-    Type.Unsafe({
-      type: 'object',
-      additionalProperties: value['~json'],
-      ...(names === undefined ? {} : { propertyNames: { pattern: names } }),
-      ...rest,
-    }),
-  )
+  const form = names === undefined ? undefined : new RegExp(names, 'u')
+  const checkName = (name: string, place: Place): void => {
+    if (form?.test(name) === false)
+      place.at(name).refuse('is not a good name', remedy ?? 'use letters, digits, "-", "_" and "."')
+  }
+  return schema(readRecord(item, checkName, least, remedy))
 }
 
 /** A record whose keys are names of upstreams of this config. */
 export function byUpstream<I, R>(
-  value: Schema<I, R>,
-  options: Texts = {},
+  item: Schema<I, R>,
+  { remedy }: Remedy = {},
 ): Schema<{ readonly '~byUpstream': I }, Readonly<Record<string, R>>> {
-  return schema(
-    Type.Unsafe({
-      type: 'object',
-      minProperties: 1,
-      propertyNames: { upstreamName: true },
-      additionalProperties: value['~json'],
-      ...options,
-    }),
-  )
+  return schema(readRecord(item, checkUpstream, 1, remedy))
 }
 
+/** @param options `open`: keys that are not among the properties are kept as they are */
 export function object<const P extends Properties>(
   properties: P,
-  options: Texts = {},
+  { remedy, open = false }: Remedy & { open?: boolean } = {},
 ): Schema<InputObject<P>, ResolvedObject<P>> {
-  const required = Object.keys(properties).filter((name) => !('~optional' in (properties[name] as object)))
-  const json = Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, value['~json']]))
-  return schema(
-    Type.Unsafe({ type: 'object', properties: json, required, additionalProperties: false, ...options }),
-  )
+  return schema((value, place) => {
+    if (!isObject(value)) {
+      place.wants('an object', value, remedy)
+      return value
+    }
+    for (const name of Object.keys(value)) {
+      if (!open && !Object.hasOwn(properties, name))
+        place.at(name).refuse(`unknown key; ${suggestion(name, Object.keys(properties))}`)
+    }
+    for (const [name, property] of Object.entries(properties)) {
+      if (Object.hasOwn(value, name)) value[name] = property['~read'](value[name], place.at(name))
+      else if (property['~default'] !== undefined)
+        value[name] = property['~read'](property['~default'](), place.at(name))
+      else if (property['~optional'] === undefined) place.at(name).refuse('is required')
+    }
+    return value
+  })
 }
 
 /** An object that may be written as the bare value, or list, of one of its properties: `'random'` for `{ policy: 'random' }`. */
@@ -174,7 +177,7 @@ export function shorthand<I, R, K extends keyof I & string>(
   property: K,
   full: Schema<I, R>,
 ): Schema<I | I[K], R> {
-  return schema(Type.Unsafe({ allOf: [{ shorthand: property }, full['~json']] }))
+  return schema((value, place) => full['~read'](isObject(value) ? value : { [property]: value }, place))
 }
 
 export function optional<I, R>(inner: Schema<I, R>): Optional<I, R> {
@@ -182,14 +185,13 @@ export function optional<I, R>(inner: Schema<I, R>): Optional<I, R> {
 }
 
 export function withDefault<I, R>(inner: Schema<I, R>, value: I): Defaulted<I, R> {
-  return { '~json': { ...inner['~json'], default: value }, '~optional': true, '~default': true }
+  return { ...inner, '~optional': true, '~default': () => copyPlain(value) }
 }
 
 /** An object that is there with all its defaults when it is left out. */
 export function section<const P extends Properties>(
   properties: P,
-  options: Texts = {},
+  options: Remedy = {},
 ): Defaulted<InputObject<P>, ResolvedObject<P>> {
-  const inner = object(properties, options)
-  return { '~json': { ...inner['~json'], default: {} }, '~optional': true, '~default': true }
+  return withDefault(object(properties, options), {} as InputObject<P>)
 }

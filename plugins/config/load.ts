@@ -3,9 +3,11 @@ import { basename, extname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { GatewayConfig, SchemaModule } from './define.ts'
 import type { Problem } from './errors.ts'
-import { list, nonEmptyList, object, type Properties, record } from './kit.ts'
+import { list, nonEmptyList, object, record } from './kit.ts'
+import { freezePlain } from './plain.ts'
 import { mainPort, type PortUse, portClashes } from './ports.ts'
-import { freezePlain, type Validated, validator } from './validate.ts'
+import type { Properties, Schema } from './typed.ts'
+import { validate } from './validate.ts'
 
 /** A concern's check of what a schema cannot say: a reference, a pair that does not go together. */
 export type Check = (config: GatewayConfig) => readonly Problem[] | Promise<readonly Problem[]>
@@ -61,7 +63,7 @@ function compose(files: readonly SchemaFile[]) {
       },
     ),
     routes: list(object(merge('route'))),
-  })['~json']
+  })
 }
 
 /** A route that was meant to be guarded, if only a variable had been set, must not stand open for the lack of it. */
@@ -84,13 +86,13 @@ function undefinedGuards(files: readonly SchemaFile[], input: unknown): Problem[
 /** The schemas of all the plugins there are, ready to check configs with. */
 export interface Schemas {
   readonly files: readonly SchemaFile[]
-  readonly validate: (input: unknown) => Validated
+  readonly whole: Schema<unknown>
 }
 
 /** @param folder the plugins; default: those of this gateway */
 export async function loadSchemas(folder = PLUGINS): Promise<Schemas> {
   const files = await schemaFiles(folder)
-  return { files, validate: validator(compose(files)) }
+  return { files, whole: compose(files) }
 }
 
 /**
@@ -105,8 +107,8 @@ export async function readGateway(
   schemas: Schemas | Promise<Schemas> = loadSchemas(),
   main?: PortUse,
 ): Promise<LoadedGateway> {
-  const { files, validate } = await schemas
-  const { value, problems } = validate(input)
+  const { files, whole } = await schemas
+  const { value, problems } = validate(whole, input)
   problems.push(...undefinedGuards(files, input))
   const written = value as GatewayConfig
   const clashes: Check = (config) => portClashes([main ?? [], portsOf(files, config)].flat())
@@ -121,7 +123,7 @@ export async function readGateway(
   if (problems.length === 0) {
     return { file, config: freezePlain(written), written, problems, ports: portsOf(files, written) }
   }
-  const empty = validate({ upstreams: {}, routes: [] }).value as GatewayConfig
+  const empty = validate(whole, { upstreams: {}, routes: [] }).value as GatewayConfig
   return { file, config: freezePlain(empty), written, problems, ports: [] }
 }
 

@@ -17,7 +17,8 @@ import {
   withDefault,
 } from './kit.ts'
 
-const certificate = text({ minLength: 1, description: 'PEM text, or the path of a PEM file' })
+/** PEM text, or the path of a PEM file. */
+const certificate = text({ minLength: 1 })
 
 /** How a listener speaks TLS. */
 export const listenerTls = object({
@@ -47,42 +48,40 @@ export const addressOrRange = custom<string>(refuseAddress, {
   remedy: 'write "10.0.0.1", "10.0.0.0/8" or "::1"',
 })
 
-const server = section(
-  {
-    /** Peers whose X-Forwarded-*, Forwarded and request id headers are believed. Default: none. */
-    trustProxy: withDefault(list(addressOrRange), []),
-    /** Largest request body. Default 10MiB. */
-    bodyLimit: withDefault(size({ minimum: 1 }), '10MiB'),
-    /** Bodies up to this size are read whole before an attempt is made. Default 64KiB. */
-    replayBody: withDefault(size({ minimum: 0, maximum: '16MiB' }), '64KiB'),
-    /**
-     * Memory for bodies held whole: requests that may have to be sent again, and answers being gathered. When it is
-     * used up, further bodies are streamed. Default 256MiB.
-     */
-    bodyMemory: withDefault(size({ minimum: 0 }), '256MiB'),
-    /** Largest request line and headers. Default 16KiB. */
-    headerLimit: withDefault(size({ minimum: '1KiB', maximum: '1MiB' }), '16KiB'),
-    /** A client has this long to send its headers. Default 10s. */
-    headersTimeout: withDefault(duration({ minimum: 1 }), '10s'),
-    /** A client has this long to send its whole request. Default 5m. */
-    requestTimeout: withDefault(duration({ minimum: 1 }), '5m'),
-    /** A connection on which nothing moves for this long, inside a request, is closed. Default 2m. */
-    idleTimeout: withDefault(duration({ minimum: 1 }), '2m'),
-    /** An idle kept-alive connection is closed after this. Default 72s, above what load balancers before us use. */
-    keepAliveTimeout: withDefault(duration({ minimum: 1 }), '72s'),
-    /** A connection is closed after this many requests; 0 is never. Default 0. */
-    requestsPerConnection: withDefault(integer({ minimum: 0 }), 0),
-    /** On a stop, requests are still taken for this long while /readyz already says no. Default 5s. */
-    drain: withDefault(duration({ maximum: '10m' }), '5s'),
-    /** `%2f` and `%5c` in paths reach upstreams as they are instead of being refused. Default false. */
-    encodedSlash: withDefault(flag(), false),
-    /** Serves HTTPS on the main port. */
-    tls: optional(listenerTls),
-    /** Offers HTTP/2 besides HTTP/1.1: by ALPN with TLS, else to clients that know beforehand (h2c). Default false. */
-    http2: withDefault(flag(), false),
-  },
-  { description: 'The public side: limits, time-outs, who is believed.' },
-)
+/** The public side: limits, time-outs, who is believed. */
+const server = section({
+  /** Peers whose X-Forwarded-*, Forwarded and request id headers are believed. Default: none. */
+  trustProxy: withDefault(list(addressOrRange), []),
+  /** Largest request body. Default 10MiB. */
+  bodyLimit: withDefault(size({ minimum: 1 }), '10MiB'),
+  /** Bodies up to this size are read whole before an attempt is made. Default 64KiB. */
+  replayBody: withDefault(size({ minimum: 0, maximum: '16MiB' }), '64KiB'),
+  /**
+   * Memory for bodies held whole: requests that may have to be sent again, and answers being gathered. When it is
+   * used up, further bodies are streamed. Default 256MiB.
+   */
+  bodyMemory: withDefault(size({ minimum: 0 }), '256MiB'),
+  /** Largest request line and headers. Default 16KiB. */
+  headerLimit: withDefault(size({ minimum: '1KiB', maximum: '1MiB' }), '16KiB'),
+  /** A client has this long to send its headers. Default 10s. */
+  headersTimeout: withDefault(duration({ minimum: 1 }), '10s'),
+  /** A client has this long to send its whole request. Default 5m. */
+  requestTimeout: withDefault(duration({ minimum: 1 }), '5m'),
+  /** A connection on which nothing moves for this long, inside a request, is closed. Default 2m. */
+  idleTimeout: withDefault(duration({ minimum: 1 }), '2m'),
+  /** An idle kept-alive connection is closed after this. Default 72s, above what load balancers before us use. */
+  keepAliveTimeout: withDefault(duration({ minimum: 1 }), '72s'),
+  /** A connection is closed after this many requests; 0 is never. Default 0. */
+  requestsPerConnection: withDefault(integer({ minimum: 0 }), 0),
+  /** On a stop, requests are still taken for this long while /readyz already says no. Default 5s. */
+  drain: withDefault(duration({ maximum: '10m' }), '5s'),
+  /** `%2f` and `%5c` in paths reach upstreams as they are instead of being refused. Default false. */
+  encodedSlash: withDefault(flag(), false),
+  /** Serves HTTPS on the main port. */
+  tls: optional(listenerTls),
+  /** Offers HTTP/2 besides HTTP/1.1: by ALPN with TLS, else to clients that know beforehand (h2c). Default false. */
+  http2: withDefault(flag(), false),
+})
 
 export const schema = { gateway: { server } }
 

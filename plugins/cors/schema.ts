@@ -8,11 +8,11 @@ import {
   nonEmptyList,
   object,
   optional,
-  type Resolved,
   shorthand,
   text,
   withDefault,
 } from '../config/kit.ts'
+import type { Resolved } from '../config/typed.ts'
 import { type OriginPattern, refuseOrigin } from './origins.ts'
 import { corsProblems } from './problems.ts'
 

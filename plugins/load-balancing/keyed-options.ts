@@ -3,7 +3,6 @@ import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
 import {
   custom,
-  type Duration,
   decimal,
   flag,
   integer,
@@ -16,6 +15,7 @@ import {
 } from '../config/kit.ts'
 import { written } from '../config/messages.ts'
 import { suggestion } from '../config/suggest.ts'
+import type { Duration } from '../config/typed.ts'
 import { cookieClashes, cookieProblems, secretProblem, ttlProblem } from './affinity/options.ts'
 import { isToken } from './hash/http-token.ts'
 import { type KeySources, keySourcesProblem } from './hash/key-source.ts'

@@ -1,7 +1,7 @@
 /** Registers the balancers that go by a request's key, and wraps sessions, zones and subsets around any. */
 import { hostname } from 'node:os'
 import type { FastifyInstance } from 'fastify'
-import type { Input } from '../config/kit.ts'
+import type { Input } from '../config/typed.ts'
 import { parseDuration } from '../config/units.ts'
 import type { Balancer, BalancerWrapper, Target } from '../upstreams/contract.ts'
 import { Eligible, withAffinity } from './affinity/affinity.ts'

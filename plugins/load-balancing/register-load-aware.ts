@@ -1,4 +1,5 @@
-import type { Input } from '../config/kit.ts'
+import type { Input } from '../config/typed.ts'
+import { read } from '../config/validate.ts'
 import type { UpstreamRegistry } from '../upstreams/contract.ts'
 import { leastRequests } from './choose/least-requests.ts'
 import { orcaWeighted } from './choose/orca-weighted.ts'
@@ -13,7 +14,6 @@ import {
   prequalOptions,
 } from './load-aware-options.ts'
 import type { Ask } from './prequal/probes.ts'
-import { readOptions } from './read-options.ts'
 
 declare module '../upstreams/contract.ts' {
   interface BalancerOptions {
@@ -28,18 +28,18 @@ declare module '../upstreams/contract.ts' {
 /** The balancers that look at load, and the smooth one that some of them go by. */
 export function registerLoadAware(registry: UpstreamRegistry, ask: Ask): void {
   registry.defineBalancer('smooth-weighted', (context, options) => {
-    readOptions(noOptions, options)
+    read(noOptions, options)
     return smoothWeighted(context)
   })
   registry.defineBalancer('least-requests', (context, options) =>
-    leastRequests(context, readOptions(leastRequestsOptions, options)),
+    leastRequests(context, read(leastRequestsOptions, options)),
   )
-  registry.defineBalancer('p2c', (context, options) => p2c(context, readOptions(p2cOptions, options)))
+  registry.defineBalancer('p2c', (context, options) => p2c(context, read(p2cOptions, options)))
   registry.defineBalancer('orca-weighted', (context, options) =>
-    orcaWeighted(context, readOptions(orcaWeightedOptions, options)),
+    orcaWeighted(context, read(orcaWeightedOptions, options)),
   )
   registry.defineBalancer(
     'prequal',
-    (context, options) => new Prequal(context, readOptions(prequalOptions, options), ask),
+    (context, options) => new Prequal(context, read(prequalOptions, options), ask),
   )
 }

@@ -1,5 +1,5 @@
-import type { Schema } from '../config/kit.ts'
 import { custom, withDefault } from '../config/kit.ts'
+import type { Schema } from '../config/typed.ts'
 import type { BalancerOptions } from '../upstreams/contract.ts'
 import { keyed, keyedProblems } from './keyed-options.ts'
 

@@ -12,42 +12,40 @@ function refusePerTarget(value: unknown): string | undefined {
     : `${JSON.stringify(value)} is neither "counters" nor "histograms"`
 }
 
-const metrics = section(
-  {
-    /**
-     * Upper bounds of the buckets of durations, for Prometheus. Thresholds of alert rules are added to them. Default
-     * 1ms, 2.5ms, 5ms and so on up to 1m.
-     */
-    buckets: withDefault(nonEmptyList(duration({ minimum: 0.01, maximum: '1h' }), { noun: 'bound' }), [
-      '1ms',
-      '2.5ms',
-      '5ms',
-      '10ms',
-      '25ms',
-      '50ms',
-      '100ms',
-      '250ms',
-      '500ms',
-      '1s',
-      '2.5s',
-      '5s',
-      '10s',
-      '30s',
-      '60s',
-    ]),
-    /**
-     * What is shown of each target: `counters` with the sum of its latencies, `histograms` with their buckets as well,
-     * or nothing (false). Default `counters`.
-     */
-    perTarget: withDefault(
-      custom<(typeof PER_TARGET)[number]>(refusePerTarget, { remedy: 'write one of the two, or false' }),
-      'counters',
-    ),
-    /** Each bucket of OpenMetrics names a request that fell into it, by its trace or its id. Default true. */
-    exemplars: withDefault(flag(), true),
-  },
-  { description: 'What is counted, and how it is shown on the admin listener.' },
-)
+/** What is counted, and how it is shown on the admin listener. */
+const metrics = section({
+  /**
+   * Upper bounds of the buckets of durations, for Prometheus. Thresholds of alert rules are added to them. Default
+   * 1ms, 2.5ms, 5ms and so on up to 1m.
+   */
+  buckets: withDefault(nonEmptyList(duration({ minimum: 0.01, maximum: '1h' }), { noun: 'bound' }), [
+    '1ms',
+    '2.5ms',
+    '5ms',
+    '10ms',
+    '25ms',
+    '50ms',
+    '100ms',
+    '250ms',
+    '500ms',
+    '1s',
+    '2.5s',
+    '5s',
+    '10s',
+    '30s',
+    '60s',
+  ]),
+  /**
+   * What is shown of each target: `counters` with the sum of its latencies, `histograms` with their buckets as well,
+   * or nothing (false). Default `counters`.
+   */
+  perTarget: withDefault(
+    custom<(typeof PER_TARGET)[number]>(refusePerTarget, { remedy: 'write one of the two, or false' }),
+    'counters',
+  ),
+  /** Each bucket of OpenMetrics names a request that fell into it, by its trace or its id. Default true. */
+  exemplars: withDefault(flag(), true),
+})
 
 export const schema = { gateway: { metrics } }
 

@@ -13,12 +13,12 @@ import {
   oneOf,
   optional,
   record,
-  type Schema,
   shorthand,
   text,
   upstreamName,
   withDefault,
 } from '../config/kit.ts'
+import type { Schema } from '../config/typed.ts'
 import { routeProblems } from './check.ts'
 
 function refusePath(value: unknown): string | undefined {

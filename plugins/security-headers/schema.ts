@@ -8,12 +8,12 @@ import {
   object,
   oneOf,
   optional,
-  type Resolved,
   shorthand,
   text,
   withDefault,
 } from '../config/kit.ts'
 import { suggestion } from '../config/suggest.ts'
+import type { Resolved } from '../config/typed.ts'
 import { securityHeaderProblems } from './problems.ts'
 
 /** A header's value, or `false` for none. */

@@ -33,41 +33,36 @@ const sample = object({
   slowerThan: optional(duration({ minimum: 1 })),
 })
 
+/** Passes on W3C Trace Context, and sends OpenTelemetry spans to a collector. */
 const tracing = optional(
-  object(
-    {
-      /**
-       * Where spans are sent, by OTLP over HTTP: `http://collector:4318`, to which `/v1/traces` is added, or a URL with
-       * a path. Without it ids are passed on and logged, and nothing is recorded.
-       */
-      endpoint: optional(custom<string>(refuseEndpoint, { remedy: 'write "http://127.0.0.1:4318"' })),
-      /** Sent along with spans, such as a token: take it from the environment. */
-      headers: withDefault(
-        record(text({ pattern: '^[\\t\\x20-\\x7e]*$' }), { names: '^[A-Za-z0-9-]+$' }),
-        {},
-      ),
-      /** Default gzip. */
-      compression: withDefault(oneOf(['gzip', 'none']), 'gzip'),
-      /** Which traces are recorded. A number is the ratio. */
-      sample: withDefault(shorthand('ratio', sample), {}),
-      /**
-       * Whose traces are gone on with: everybody's (`always`), those of peers in `server.trustProxy` (`proxies`), or
-       * nobody's (`never`). For the others a new trace begins, which links to theirs. Default proxies.
-       */
-      trust: withDefault(oneOf(['always', 'proxies', 'never']), 'proxies'),
-      /** What this gateway is called in traces. Default holdfast. */
-      serviceName: withDefault(text({ minLength: 1 }), 'holdfast'),
-      /** More attributes of this gateway (of the resource), such as `deployment.environment.name`. */
-      attributes: withDefault(record(text()), {}),
-      /** The collector has this long to take a batch. Default 5s. */
-      timeout: withDefault(duration({ minimum: '100ms', maximum: '1m' }), '5s'),
-      /** Spans wait for others this long. Default 1s. */
-      interval: withDefault(duration({ minimum: '10ms', maximum: '1m' }), '1s'),
-      /** Spans that may wait, a kilobyte each; one more pushes out the oldest. Default 4096. */
-      queue: withDefault(integer({ minimum: 1, maximum: 1_000_000 }), 4096),
-    },
-    { description: 'Passes on W3C Trace Context, and sends OpenTelemetry spans to a collector.' },
-  ),
+  object({
+    /**
+     * Where spans are sent, by OTLP over HTTP: `http://collector:4318`, to which `/v1/traces` is added, or a URL with
+     * a path. Without it ids are passed on and logged, and nothing is recorded.
+     */
+    endpoint: optional(custom<string>(refuseEndpoint, { remedy: 'write "http://127.0.0.1:4318"' })),
+    /** Sent along with spans, such as a token: take it from the environment. */
+    headers: withDefault(record(text({ pattern: '^[\\t\\x20-\\x7e]*$' }), { names: '^[A-Za-z0-9-]+$' }), {}),
+    /** Default gzip. */
+    compression: withDefault(oneOf(['gzip', 'none']), 'gzip'),
+    /** Which traces are recorded. A number is the ratio. */
+    sample: withDefault(shorthand('ratio', sample), {}),
+    /**
+     * Whose traces are gone on with: everybody's (`always`), those of peers in `server.trustProxy` (`proxies`), or
+     * nobody's (`never`). For the others a new trace begins, which links to theirs. Default proxies.
+     */
+    trust: withDefault(oneOf(['always', 'proxies', 'never']), 'proxies'),
+    /** What this gateway is called in traces. Default holdfast. */
+    serviceName: withDefault(text({ minLength: 1 }), 'holdfast'),
+    /** More attributes of this gateway (of the resource), such as `deployment.environment.name`. */
+    attributes: withDefault(record(text()), {}),
+    /** The collector has this long to take a batch. Default 5s. */
+    timeout: withDefault(duration({ minimum: '100ms', maximum: '1m' }), '5s'),
+    /** Spans wait for others this long. Default 1s. */
+    interval: withDefault(duration({ minimum: '10ms', maximum: '1m' }), '1s'),
+    /** Spans that may wait, a kilobyte each; one more pushes out the oldest. Default 4096. */
+    queue: withDefault(integer({ minimum: 1, maximum: 1_000_000 }), 4096),
+  }),
 )
 
 export const schema = { gateway: { tracing } }

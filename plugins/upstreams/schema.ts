@@ -29,22 +29,20 @@ const target = {
 
 const targets = nonEmptyList(object(target), { noun: 'target' })
 
-const limits = section(
-  {
-    /** Connections to each target (with HTTP/2: streams). Default 128. */
-    connections: withDefault(integer({ minimum: 1, maximum: 65_535 }), 128),
-    /** Requests that wait for a connection to each target; one more is sent elsewhere or answered 503. Default 256. */
-    queue: withDefault(integer({ minimum: 0, maximum: 1_000_000 }), 256),
-    /** One that has waited for this long is sent elsewhere or answered 503. Default 1s. */
-    queueTimeout: withDefault(duration({ maximum: '10m' }), '1s'),
-    /**
-     * While requests wait for a connection, a client that takes its answer or sends its body slower than this, per
-     * second, gives its connection up. 0 is never. Default 1KiB.
-     */
-    minRate: withDefault(size({ minimum: 0 }), '1KiB'),
-  },
-  { description: 'Bounds on what one target is asked to carry.' },
-)
+/** Bounds on what one target is asked to carry. */
+const limits = section({
+  /** Connections to each target (with HTTP/2: streams). Default 128. */
+  connections: withDefault(integer({ minimum: 1, maximum: 65_535 }), 128),
+  /** Requests that wait for a connection to each target; one more is sent elsewhere or answered 503. Default 256. */
+  queue: withDefault(integer({ minimum: 0, maximum: 1_000_000 }), 256),
+  /** One that has waited for this long is sent elsewhere or answered 503. Default 1s. */
+  queueTimeout: withDefault(duration({ maximum: '10m' }), '1s'),
+  /**
+   * While requests wait for a connection, a client that takes its answer or sends its body slower than this, per
+   * second, gives its connection up. 0 is never. Default 1KiB.
+   */
+  minRate: withDefault(size({ minimum: 0 }), '1KiB'),
+})
 
 const tiers = {
   /**

@@ -6,7 +6,7 @@ import type { GatewayConfig } from '../../plugins/config/define.ts'
 import { custom, object, record } from '../../plugins/config/kit.ts'
 import { validate } from '../../plugins/config/validate.ts'
 
-const ALERTS = object({ ...schema.gateway, upstreams: record(custom(() => undefined)) })['~json']
+const ALERTS = object({ ...schema.gateway, upstreams: record(custom(() => undefined)) })
 
 /** A gateway config with these alerts: routes "a" and "b", upstreams "users" (three targets) and "next" (one). */
 export function configWith(alerts: object, more: object = {}) {

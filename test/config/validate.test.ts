@@ -21,12 +21,13 @@ import {
   withDefault,
 } from '../../plugins/config/kit.ts'
 import { written } from '../../plugins/config/messages.ts'
-import { freezePlain, validate } from '../../plugins/config/validate.ts'
+import { freezePlain } from '../../plugins/config/plain.ts'
+import { validate } from '../../plugins/config/validate.ts'
 
 const even = custom<number>((value) => ((value as number) % 2 === 0 ? undefined : 'is odd'), {
   remedy: 'add 1',
 })
-const { '~json': SCHEMA } = object({
+const SCHEMA = object({
   upstreams: optional(record(object({}), { names: '^[a-z]+$' })),
   word: optional(text({ pattern: '^[a-z]+$', remedy: 'use small letters' })),
   name: optional(text({ minLength: 1 })),

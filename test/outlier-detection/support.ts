@@ -21,7 +21,7 @@ export const OVERTAKEN: Outcome = { kind: 'abandoned', overtakenAfterMs: 200 }
 
 /** The options as the config has them, defaults filled in. */
 export function optionsOf(input: unknown = {}): OutlierDetection {
-  const { value, problems } = validate(object(schema.upstream)['~json'], { outlierDetection: input })
+  const { value, problems } = validate(object(schema.upstream), { outlierDetection: input })
   if (problems.length > 0) throw new Error(JSON.stringify(problems))
   return (value as { outlierDetection: OutlierDetection }).outlierDetection
 }

@@ -5,10 +5,10 @@ import {
   nonEmptyList,
   object,
   optional,
-  type Resolved,
   text,
   withDefault,
 } from '../../config/kit.ts'
+import type { Resolved } from '../../config/typed.ts'
 import { refuseCount, refuseObjective, refuseTrue } from './refuse.ts'
 
 const share = (of: string) =>

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import type { Resolved } from '../../config/kit.ts'
+import type { Resolved } from '../../config/typed.ts'
 import { type Authenticator, type AuthenticatorContext, Refusal } from '../authenticator.ts'
 import { expiredKeys } from '../consumers.ts'
 import { singleHeader } from '../credentials.ts'

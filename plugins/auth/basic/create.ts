@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Resolved } from '../../config/kit.ts'
+import type { Resolved } from '../../config/typed.ts'
 import { type Authenticator, type AuthenticatorContext, Refusal } from '../authenticator.ts'
 import { authorization } from '../credentials.ts'
 import { readBasic } from './header.ts'

@@ -7,7 +7,7 @@ import {
   introspectionRequest,
   processIntrospectionResponse,
 } from 'oauth4webapi'
-import type { Resolved } from '../../config/kit.ts'
+import type { Resolved } from '../../config/typed.ts'
 import { ServiceBreaker } from '../../upstreams/service-breaker.ts'
 import { type Authenticator, type AuthenticatorContext, Refusal, type Verdict } from '../authenticator.ts'
 import { authorization } from '../credentials.ts'

@@ -7,13 +7,13 @@ import {
   object,
   oneOf,
   optional,
-  type Resolved,
   section,
   size,
   text,
   withDefault,
 } from '../../config/kit.ts'
 import { secret } from '../../config/secret.ts'
+import type { Resolved } from '../../config/typed.ts'
 
 /** What is verified. Neither `none` nor RFC 8037's Ed448, and no name that stands for several (RFC 9864). */
 export const ALGORITHMS = [

@@ -1,4 +1,7 @@
 import type { FastifyInstance } from 'fastify'
+import { object, optional, text } from '../../config/kit.ts'
+import type { Resolved } from '../../config/typed.ts'
+import { read } from '../../config/validate.ts'
 import { GatewayError } from '../../upstreams/errors.ts'
 import { idOf, type Revocation, type RevocationList } from './revocation-list.ts'
 
@@ -11,20 +14,8 @@ export interface Shared {
   tidy?(): void
 }
 
-interface Body {
-  readonly issuer?: string
-  readonly jti?: string
-  readonly subject?: string
-  readonly before?: string
-  readonly until?: string
-}
-
-const line = { type: 'string', minLength: 1, maxLength: 1024 }
-const body = {
-  type: 'object',
-  additionalProperties: false,
-  properties: { issuer: line, jti: line, subject: line, before: line, until: line },
-}
+const line = optional(text({ pattern: '^.{1,1024}$', remedy: 'write one line of up to 1024 characters' }))
+const body = object({ issuer: line, jti: line, subject: line, before: line, until: line })
 
 function wrong(message: string): GatewayError {
   return new GatewayError('GTW_BAD_REQUEST', 400, 'client', message)
@@ -38,7 +29,7 @@ function dateOf(text: string | undefined, name: string): number | undefined {
 }
 
 function revocationOf(
-  { issuer, jti, subject, before, until }: Body,
+  { issuer, jti, subject, before, until }: Resolved<typeof body>,
   issuers: readonly string[],
   now: number,
 ): Revocation {
@@ -79,8 +70,8 @@ export function serveRevocations(
 ): void {
   admin.get('/auth/revocations', async () => ({ revocations: list.all().map(shown) }))
 
-  admin.post<{ Body: Body }>('/auth/revocations', { schema: { body } }, async (request, reply) => {
-    const revocation = revocationOf(request.body, issuers, date())
+  admin.post('/auth/revocations', async (request, reply) => {
+    const revocation = revocationOf(read(body, request.body), issuers, date())
     shared.tidy?.()
     if (!list.takes(revocation)) {
       throw new GatewayError(

@@ -1,4 +1,4 @@
-import type { Resolved } from '../../config/kit.ts'
+import type { Resolved } from '../../config/typed.ts'
 import type { Identity } from '../../upstreams/identity.ts'
 import { Refusal } from '../authenticator.ts'
 import { type SignatureBase, signatureBase } from './base.ts'

@@ -1,8 +1,8 @@
+import { read } from '../../config/validate.ts'
 import type { Balancer, PolicyContext } from '../../upstreams/contract.ts'
 import { keyedBalancer } from '../hash/keyed.ts'
 import { MaglevTable } from '../hash/maglev-table.ts'
 import { boundOf, maglevOptions } from '../hash/options.ts'
-import { readOptions } from '../read-options.ts'
 
 /**
  * Like keys to like targets by Maglev's table (Eisenbud et al., NSDI 2016), with bounded load (Mirrokni, Thorup,
@@ -11,6 +11,6 @@ import { readOptions } from '../read-options.ts'
  * O(1) a pick. Shares are more even than a ring's; when a target leaves, a few keys of others move too.
  */
 export function maglev(context: PolicyContext, options: unknown): Balancer {
-  const { tableSize, bounded } = readOptions(maglevOptions, options)
+  const { tableSize, bounded } = read(maglevOptions, options)
   return keyedBalancer(context, new MaglevTable(tableSize), boundOf(bounded))
 }

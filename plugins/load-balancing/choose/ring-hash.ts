@@ -1,8 +1,8 @@
+import { read } from '../../config/validate.ts'
 import type { Balancer, PolicyContext } from '../../upstreams/contract.ts'
 import { keyedBalancer } from '../hash/keyed.ts'
 import { boundOf, ringHashOptions } from '../hash/options.ts'
 import { Ring } from '../hash/ring.ts'
-import { readOptions } from '../read-options.ts'
 
 /**
  * Like keys to like targets by a ring (Karger et al., STOC 1997; ketama's 160 points for each unit of weight), with
@@ -11,6 +11,6 @@ import { readOptions } from '../read-options.ts'
  * O(log P) a pick for P points, O(1) as a rule. When a target leaves, its keys move and no others.
  */
 export function ringHash(context: PolicyContext, options: unknown): Balancer {
-  const { points, bounded } = readOptions(ringHashOptions, options)
+  const { points, bounded } = read(ringHashOptions, options)
   return keyedBalancer(context, new Ring(points), boundOf(bounded))
 }
