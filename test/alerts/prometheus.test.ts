@@ -15,6 +15,7 @@ import { startAlertmanager, startPrometheus } from '../support/monitoring.ts'
 import { freePort } from '../support/ports.ts'
 import { ROOT } from '../support/process.ts'
 import { startTarget } from '../support/target.ts'
+import { needs } from '../support/tools.ts'
 import { ask } from '../transport/support.ts'
 import { configWith, rulesOf, World } from './support.ts'
 
@@ -112,6 +113,7 @@ interface Firing {
 describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
   it('what is exported passes promtool, and each alert fires on what it is there for and not else', {
     timeout: 60_000,
+    ...needs('promtool'),
   }, async (t) => {
     const folder = await folderFor(t)
     const config = join(folder, 'gateway.config.ts')
@@ -159,6 +161,7 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
 
   it('random traffic, in virtual time: at every step just what fires in Prometheus fires in the engine', {
     timeout: 60_000,
+    ...needs('promtool'),
   }, async (t) => {
     const folder = await folderFor(t)
     const EVERY = 5
@@ -307,6 +310,7 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
 
   it('the same traffic fires and resolves the same alerts here and there', {
     timeout: 120_000,
+    ...needs('prometheus', 'prometheus-alertmanager'),
   }, async (t) => {
     const folder = await folderFor(t)
     const every = 200

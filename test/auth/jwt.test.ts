@@ -13,6 +13,7 @@ import { virtualTimers } from '../health-check/virtual-timers.ts'
 import { createAuthority } from '../support/certificates.ts'
 import { readGateway } from '../support/config.ts'
 import { startRedis } from '../support/redis.ts'
+import { needs } from '../support/tools.ts'
 import { until } from '../support/until.ts'
 import { AUDIENCE, claimsOf, encode, guarded, now, publisher, SECRET, sign, signingKey } from './tokens.ts'
 
@@ -596,6 +597,7 @@ describe('revocations', () => {
 
   it('with a real Redis: two gateways, one list; killed, what was known still counts', {
     timeout: 60_000,
+    ...needs('redis-server'),
   }, async (t) => {
     const redis = await startRedis(t)
     const key = await signingKey('ES256', 'k')

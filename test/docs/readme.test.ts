@@ -64,10 +64,10 @@ test('the first screen: npm start, the curl, an answer of each sample target, on
     if (child.exitCode === null) process.kill(-(child.pid as number), 'SIGKILL')
   })
   let output = ''
-  child.stdout.on('data', (chunk) => {
-    output += chunk
-  })
-  await until('the gateway to listen', () => output.includes('Server listening'), 30_000)
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
+  await until('the gateway to listen', () => output.includes('Server listening'), 30_000).catch((error) =>
+    assert.fail(`${error.message}\n${output}`),
+  )
   const ask = async () =>
     (await (await fetch(`http://127.0.0.1:${port}/hello`)).json()) as Record<string, unknown>
   const answers = [await ask(), await ask(), await ask()]

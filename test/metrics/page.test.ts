@@ -11,10 +11,11 @@ import { describe, it, type TestContext } from 'node:test'
 import type { Stats } from '../../plugins/metrics/stats.ts'
 import { GatewayError } from '../../plugins/upstreams/errors.ts'
 import { startGateway } from '../support/gateway.ts'
-import { startPrometheus } from '../support/monitoring.ts'
+import { scraping, startPrometheus } from '../support/monitoring.ts'
 import { freePort } from '../support/ports.ts'
 import { ROOT } from '../support/process.ts'
 import { type Answer, deadOrigin, startTarget } from '../support/target.ts'
+import { needs } from '../support/tools.ts'
 import { until } from '../support/until.ts'
 import { startReceiver } from '../tracing/support.ts'
 import { ask, eventually } from '../transport/support.ts'
@@ -436,87 +437,92 @@ describe('the page', { timeout: 90_000, concurrency: 4 }, () => {
     await audit(house, ledger)
   })
 
-  it('Prometheus scrapes it, as OpenMetrics, with its exemplars, and counts what the gateway counts', async (t) => {
-    const gateway = await busyGateway(t)
-    const url = await startPrometheus(t, {
-      global: { scrape_interval: '250ms' },
-      scrape_configs: [
-        { job_name: 'holdfast', static_configs: [{ targets: [`127.0.0.1:${gateway.admin}`] }] },
-      ],
-    })
-    const get = async (path: string, parameters: Record<string, string>) => {
-      const response = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(parameters)}`)
-      return ((await response.json()) as { data: never }).data
-    }
-    const query = async (text: string) => {
-      const { result } = (await get('query', { query: text })) as {
-        result: { metric: Record<string, string>; value: [number, string] }[]
+  it(
+    'Prometheus scrapes it, as OpenMetrics, with its exemplars, and counts what the gateway counts',
+    needs('prometheus'),
+    async (t) => {
+      const gateway = await busyGateway(t)
+      const url = await startPrometheus(t, scraping(`127.0.0.1:${gateway.admin}`))
+      const get = async (path: string, parameters: Record<string, string>) => {
+        const response = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(parameters)}`)
+        return ((await response.json()) as { data: never }).data
       }
-      return result
-    }
-    // The name of the route has all that has to be escaped.
-    const series = 'sum(holdfast_requests_total{route="every \\"one\\"\\\\"})'
-    const { requests } = gateway.app.measures.total()
-    // What is wrong with a scrape is said here, and nowhere else.
-    const state = async (): Promise<string> => {
-      const { activeTargets } = (await get('targets', {})) as {
-        activeTargets: { health: string; lastError: string }[]
+      const query = async (text: string) => {
+        const { result } = (await get('query', { query: text })) as {
+          result: { metric: Record<string, string>; value: [number, string] }[]
+        }
+        return result
       }
-      return activeTargets.map(({ health, lastError }) => `${health} ${lastError}`).join()
-    }
-    await until('a scrape', async () => /^(up|down)/.test(await state()), 20_000)
-    assert.equal(await state(), 'up ')
-    await until('all requests', async () => Number((await query(series))[0]?.value[1]) >= requests, 20_000)
-    const now = Date.now() / 1000
-    const exemplars = (await get('query_exemplars', {
-      query: 'holdfast_request_duration_seconds_bucket',
-      start: String(now - 600),
-      end: String(now + 60),
-    })) as { exemplars: { labels: Record<string, string> }[] }[]
-    // Only the one format that has exemplars can have brought them.
-    assert.ok(exemplars.some((one) => one.exemplars.some(({ labels }) => labels['request_id'] !== undefined)))
-    const [quantile] = await query(
-      'histogram_quantile(0.5, sum by (le) (holdfast_request_duration_seconds_bucket))',
-    )
-    assert.ok(Number(quantile?.value[1]) > 0)
-    assert.deepEqual((await query('holdfast_target_info'))[0]?.metric['zone'], 'a "zone"')
-  })
+      // The name of the route has all that has to be escaped.
+      const series = 'sum(holdfast_requests_total{route="every \\"one\\"\\\\"})'
+      const { requests } = gateway.app.measures.total()
+      // What is wrong with a scrape is said here, and nowhere else.
+      const state = async (): Promise<string> => {
+        const { activeTargets } = (await get('targets', {})) as {
+          activeTargets: { health: string; lastError: string }[]
+        }
+        return activeTargets.map(({ health, lastError }) => `${health} ${lastError}`).join()
+      }
+      await until('a scrape', async () => /^(up|down)/.test(await state()), 20_000)
+      assert.equal(await state(), 'up ')
+      await until('all requests', async () => Number((await query(series))[0]?.value[1]) >= requests, 20_000)
+      const now = Date.now() / 1000
+      const exemplars = (await get('query_exemplars', {
+        query: 'holdfast_request_duration_seconds_bucket',
+        start: String(now - 600),
+        end: String(now + 60),
+      })) as { exemplars: { labels: Record<string, string> }[] }[]
+      // Only the one format that has exemplars can have brought them.
+      assert.ok(
+        exemplars.some((one) => one.exemplars.some(({ labels }) => labels['request_id'] !== undefined)),
+      )
+      const [quantile] = await query(
+        'histogram_quantile(0.5, sum by (le) (holdfast_request_duration_seconds_bucket))',
+      )
+      assert.ok(Number(quantile?.value[1]) > 0)
+      assert.deepEqual((await query('holdfast_target_info'))[0]?.metric['zone'], 'a "zone"')
+    },
+  )
 
-  it('promtool has no complaint, and the docs say what there is: names, types and labels', async (t) => {
-    const gateway = await busyGateway(t)
-    const page = await gateway.page()
-    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
-      input: page,
-      encoding: 'utf8',
-    })
-    assert.equal(`${stdout}${stderr}`, '')
-    assert.equal(status, 0)
+  it(
+    'promtool has no complaint, and the docs say what there is: names, types and labels',
+    needs('promtool'),
+    async (t) => {
+      const gateway = await busyGateway(t)
+      const page = await gateway.page()
+      const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+        input: page,
+        encoding: 'utf8',
+      })
+      assert.equal(`${stdout}${stderr}`, '')
+      assert.equal(status, 0)
 
-    for (const [series, value] of samplesOf(page)) assert.ok(Number.isFinite(value), `${series} ${value}`)
-    const docs = documented()
-    const others = readdirSync(join(ROOT, 'docs'))
-      .filter((file) => file.endsWith('.md'))
-      .map((file) => readFileSync(join(ROOT, 'docs', file), 'utf8'))
-      .join('\n')
-    const samples = [...samplesOf(page).keys()]
-    const seen = new Set<string>()
-    for (const [, name = '', type] of page.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
-      seen.add(name)
-      const row = docs.get(name)
-      // What another concern counts may be described on its own page.
-      if (row === undefined) {
-        const known = [name, name.replace('holdfast_', '')].some((one) => others.includes(`\`${one}\``))
-        assert.ok(known, `no page in docs/ has \`${name}\``)
-        continue
+      for (const [series, value] of samplesOf(page)) assert.ok(Number.isFinite(value), `${series} ${value}`)
+      const docs = documented()
+      const others = readdirSync(join(ROOT, 'docs'))
+        .filter((file) => file.endsWith('.md'))
+        .map((file) => readFileSync(join(ROOT, 'docs', file), 'utf8'))
+        .join('\n')
+      const samples = [...samplesOf(page).keys()]
+      const seen = new Set<string>()
+      for (const [, name = '', type] of page.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+        seen.add(name)
+        const row = docs.get(name)
+        // What another concern counts may be described on its own page.
+        if (row === undefined) {
+          const known = [name, name.replace('holdfast_', '')].some((one) => others.includes(`\`${one}\``))
+          assert.ok(known, `no page in docs/ has \`${name}\``)
+          continue
+        }
+        // A histogram of each target is one of the two that the config may ask for.
+        if (name !== 'holdfast_target_attempt_duration_seconds') assert.equal(row.type, type, name)
+        const sample = samples.find((series) => series.replace(/(_bucket|_sum|_count)?(\{.*)?$/, '') === name)
+        const labels = [...(sample ?? '').matchAll(/[{,]([a-z_]+)="/g)].map(([, label]) => label)
+        if (sample !== undefined)
+          assert.equal(labels.filter((label) => label !== 'le').join(', '), row.labels, name)
       }
-      // A histogram of each target is one of the two that the config may ask for.
-      if (name !== 'holdfast_target_attempt_duration_seconds') assert.equal(row.type, type, name)
-      const sample = samples.find((series) => series.replace(/(_bucket|_sum|_count)?(\{.*)?$/, '') === name)
-      const labels = [...(sample ?? '').matchAll(/[{,]([a-z_]+)="/g)].map(([, label]) => label)
-      if (sample !== undefined)
-        assert.equal(labels.filter((label) => label !== 'le').join(', '), row.labels, name)
-    }
-    for (const name of docs.keys())
-      assert.ok(seen.has(name), `docs/metrics.md describes ${name}, which is not there`)
-  })
+      for (const name of docs.keys())
+        assert.ok(seen.has(name), `docs/metrics.md describes ${name}, which is not there`)
+    },
+  )
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { startGateway } from '../support/gateway.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import { needs } from '../support/tools.ts'
 import { eventually } from '../transport/support.ts'
 
 const LIMIT = { timeout: 60_000 }
@@ -90,7 +91,7 @@ function loadOn(gateways: readonly Gateway[]) {
   }
 }
 
-describe('gateways that share a Redis', LIMIT, () => {
+describe('gateways that share a Redis', { ...LIMIT, ...needs('redis-server') }, () => {
   for (const algorithm of ['gcra', 'sliding-window']) {
     it(`${algorithm}: let through together what the limit says, and not one more`, LIMIT, async (t) => {
       const { gateways } = await pair(t, { max: 50, per: '1h', algorithm })

@@ -11,6 +11,7 @@ import { LocalStore } from '../../plugins/rate-limit/local-store.ts'
 import { limitScript } from '../../plugins/rate-limit/script.ts'
 import { type RunScript, SharedStore } from '../../plugins/rate-limit/shared-store.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import { needs } from '../support/tools.ts'
 import { claimsOf, limitsOf, SECOND } from './support.ts'
 
 const LIMIT = { timeout: 60_000 }
@@ -21,7 +22,7 @@ function localOf(limits: readonly Limit[], part: 'algorithm' | 'part' = 'algorit
   return new LocalStore(limits, (limit) => limit[part], hash(), 1024)
 }
 
-describe('counting in Redis', LIMIT, () => {
+describe('counting in Redis', { ...LIMIT, ...needs('redis-server') }, () => {
   let server: TestRedis
   let redis: Redis
   const ends: (() => Promise<void>)[] = []

@@ -5,6 +5,7 @@ import { refuseUrl } from '../../plugins/redis/url.ts'
 import { buildGateway } from '../support/gateway.ts'
 import { freePort } from '../support/ports.ts'
 import { startRedis } from '../support/redis.ts'
+import { needs } from '../support/tools.ts'
 import { eventually } from '../transport/support.ts'
 
 const LIMIT = { timeout: 60_000 }
@@ -30,7 +31,7 @@ async function gatewayWith(t: TestContext, redis: unknown) {
   return { app, shared, lines, said, metric }
 }
 
-describe('redis', LIMIT, () => {
+describe('redis', { ...LIMIT, ...needs('redis-server') }, () => {
   it('is null without config', LIMIT, async (t) => {
     const app = await buildGateway({ upstreams: {}, routes: [] })
     t.after(() => app.close())

@@ -10,10 +10,11 @@ import { grafanaFiles } from '../../scripts/grafana/dashboards.ts'
 import { factsOf } from '../../scripts/grafana/facts.ts'
 import { readGateway } from '../support/config.ts'
 import { startGateway } from '../support/gateway.ts'
+import { scraping, startPrometheus } from '../support/monitoring.ts'
 import { freePort } from '../support/ports.ts'
 import { ROOT } from '../support/process.ts'
-import { startPrometheus } from '../support/prometheus.ts'
 import { startTarget } from '../support/target.ts'
+import { needs } from '../support/tools.ts'
 import { until } from '../support/until.ts'
 import { ask } from '../transport/support.ts'
 import { dashboardProblems } from './dashboard-check.ts'
@@ -205,7 +206,7 @@ async function scraped(t: TestContext) {
     gateway.app.admin?.server.closeAllConnections()
     void gateway.app.close()
   })
-  const prometheus = await startPrometheus(t, `127.0.0.1:${admin}`)
+  const prometheus = await startPrometheus(t, scraping(`127.0.0.1:${admin}`))
   const query = async (expr: string): Promise<Json> => {
     const answer = await fetch(`${prometheus}/api/v1/query?${new URLSearchParams({ query: expr })}`)
     return (await answer.json()) as Json
@@ -223,7 +224,7 @@ const filled = (expr: string): string =>
   expr.replaceAll('$__rate_interval', '1m').replace(/\$(instance|route|upstream)\b/g, '.*')
 
 describe('their expressions, in Prometheus', { timeout: 60_000 }, () => {
-  it(`name metrics that there are, and every panel has something to show`, async (t) => {
+  it('name metrics that there are, and every panel has something to show', needs('prometheus'), async (t) => {
     const { gateway, whole, prometheus, query, value, fail } = await scraped(t)
     await until('the first scrape', async () => (await value('count(holdfast_build_info)')) === 1, 20_000)
     // What rose before the first scrape, or with it, is no rise to Prometheus.

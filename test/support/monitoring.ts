@@ -13,26 +13,23 @@ async function start(
   command: string,
   flags: readonly string[],
 ): Promise<string> {
-  for (;;) {
-    const address = `127.0.0.1:${await freePort()}`
-    const child = spawn(command, [...flags, `--web.listen-address=${address}`, '--log.level=error'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    let output = ''
-    child.stderr.on('data', (chunk) => (output += chunk))
-    t.after(async () => {
-      if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit')
-    })
-    const ready = () =>
-      fetch(`http://${address}/-/ready`).then(
-        ({ ok }) => ok,
-        () => false,
-      )
-    await until(command, async () => child.exitCode !== null || (await ready()), 20_000)
-    if (child.exitCode === null) return `http://${address}`
-    // The port was free a moment ago; others look for one at the same time.
-    if (!output.includes('address already in use')) throw new Error(output)
-  }
+  const address = `127.0.0.1:${await freePort()}`
+  const child = spawn(command, [...flags, `--web.listen-address=${address}`, '--log.level=error'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let output = ''
+  child.stderr.on('data', (chunk) => (output += chunk))
+  t.after(async () => {
+    if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit')
+  })
+  const ready = () =>
+    fetch(`http://${address}/-/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  await until(command, async () => child.exitCode !== null || (await ready()), 20_000)
+  if (child.exitCode !== null) throw new Error(output)
+  return `http://${address}`
 }
 
 async function folderWith(t: Pick<TestContext, 'after'>, name: string, text: string): Promise<string> {
@@ -52,6 +49,14 @@ export async function startPrometheus(t: Pick<TestContext, 'after'>, config: obj
     // It would look for its targets after five seconds.
     '--scrape.discovery-reload-interval=100ms',
   ])
+}
+
+/** The config of one that scrapes `target` at `/metrics`, four times a second unless told. */
+export function scraping(target: string, every = '250ms'): object {
+  return {
+    global: { scrape_interval: every },
+    scrape_configs: [{ job_name: 'holdfast', static_configs: [{ targets: [target] }] }],
+  }
 }
 
 /** An Alertmanager that tells nobody. */
