@@ -5,7 +5,9 @@
  * Each pick is followed by what the registry does: the target has one request more, and another one ends with an
  * answer, of which the balancer hears in a loop of its own, not timed.
  */
+
 import { parseArgs } from 'node:util'
+import { messageOf } from '../plugins/config/messages.ts'
 import type { Balancer, BalancerFactory, Candidates, Outcome } from '../plugins/upstreams/contract.ts'
 import { TargetState } from '../plugins/upstreams/target.ts'
 import { buildGateway } from '../test/support/gateway.ts'
@@ -139,7 +141,7 @@ for (const even of [true, false]) {
         ),
       )
     } catch (error) {
-      console.log(`${text.padEnd(32)}  needs options: ${error instanceof Error ? error.message : error}`)
+      console.log(`${text.padEnd(32)}  needs options: ${messageOf(error)}`)
     }
   }
 }

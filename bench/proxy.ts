@@ -1,7 +1,9 @@
 // CPU per request and latency of Holdfast and of other proxies, in one run. See bench/README.md.
+
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
+import { messageOf } from '../plugins/config/messages.ts'
 import { type Contender, contenders } from './proxy/contenders.ts'
 import {
   type Bench,
@@ -97,7 +99,7 @@ async function orFailed<T>(
     return await work()
   } catch (error) {
     if (process.exitCode === interrupted) throw error
-    console.error(`failed   ${error instanceof Error ? error.message : error}`)
+    console.error(`failed   ${messageOf(error)}`)
     process.exitCode = 1
     if (proxy !== undefined) await bench.processes.stop(proxy.running)
     return undefined
@@ -129,7 +131,7 @@ try {
   )
   requireMachine()
 } catch (error) {
-  console.error(`${error instanceof Error ? error.message : error}\n${usage}`)
+  console.error(`${messageOf(error)}\n${usage}`)
   process.exit(1)
 }
 
@@ -146,7 +148,7 @@ try {
   await run(options, processes)
 } catch (error) {
   if (process.exitCode !== interrupted) {
-    console.error(error instanceof Error ? error.message : error)
+    console.error(messageOf(error))
     process.exitCode = 1
   }
 } finally {

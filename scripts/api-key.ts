@@ -2,6 +2,7 @@
  * `npm run api-key`: makes an API key for a consumer, and says what of it goes into the config.
  * `npm run api-key -- --password`: reads a password and prints its hash.
  */
+
 import { createHash, randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
@@ -9,6 +10,7 @@ import { makeKey } from '../plugins/auth/api-key/key.ts'
 import { hashPassword } from '../plugins/auth/basic/node.ts'
 import { DEFAULT_COST } from '../plugins/auth/basic/phc.ts'
 import { dateMs } from '../plugins/config/dates.ts'
+import { messageOf } from '../plugins/config/messages.ts'
 
 const USAGE = `usage: npm run api-key -- [--name <what for>] [--expires <date>]
        npm run api-key -- --password < file-with-the-password`
@@ -29,7 +31,7 @@ function options() {
       },
     }).values
   } catch (error) {
-    return fail(`${error instanceof Error ? error.message : error}\n${USAGE}`)
+    return fail(`${messageOf(error)}\n${USAGE}`)
   }
 }
 

@@ -2,12 +2,14 @@
  * `npm run export:grafana`: writes dashboards for Grafana (11 or later) that fit the config, and a file that has Grafana
  * read them. Into `deploy/grafana`, or into `--out <folder>`.
  */
+
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { GatewayConfig } from '../plugins/config/define.ts'
 import { ConfigError } from '../plugins/config/errors.ts'
 import { loadGateway } from '../plugins/config/load.ts'
+import { messageOf } from '../plugins/config/messages.ts'
 import { grafanaFiles } from './grafana/dashboards.ts'
 import { factsOf } from './grafana/facts.ts'
 
@@ -49,6 +51,6 @@ async function run(): Promise<void> {
 try {
   await run()
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error)
+  console.error(messageOf(error))
   process.exitCode = 1
 }

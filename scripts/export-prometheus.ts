@@ -3,6 +3,7 @@
  * standard output or to `--out <file>`. `--tests <file>` writes tests for `promtool test rules` as well, `--fleet` makes
  * one alert over all gateways instead of one for each.
  */
+
 import { writeFileSync } from 'node:fs'
 import { basename, dirname, relative } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -12,6 +13,7 @@ import { yaml } from '../plugins/alerts/prometheus/yaml.ts'
 import { compileRules } from '../plugins/alerts/rules/compile.ts'
 import { ConfigError } from '../plugins/config/errors.ts'
 import { loadGateway } from '../plugins/config/load.ts'
+import { messageOf } from '../plugins/config/messages.ts'
 
 function run(): Promise<void> {
   const { values } = parseArgs({
@@ -44,6 +46,6 @@ async function write(to: { out?: string; tests?: string; fleet: boolean }): Prom
 try {
   await run()
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error)
+  console.error(messageOf(error))
   process.exitCode = 1
 }

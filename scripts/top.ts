@@ -1,4 +1,5 @@
 /** `npm run top`: a live view of a running gateway, for people on a shell. `--help` says the rest. */
+import { messageOf } from '../plugins/config/messages.ts'
 import { ask } from './top/ask.ts'
 import { Live } from './top/live.ts'
 import { chosen, type Look, PANES, rowsOf } from './top/look.ts'
@@ -97,6 +98,6 @@ try {
     } else watch(address, options)
   }
 } catch (error) {
-  stderr.write(`${error instanceof Error ? error.message : error}\n`)
+  stderr.write(`${messageOf(error)}\n`)
   process.exitCode = 2
 }

@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import app from '../app.ts'
 import { readGateway } from '../plugins/config/load.ts'
+import { messageOf } from '../plugins/config/messages.ts'
 import { serverOptions } from '../plugins/config/server.ts'
 import type { PolicyChoice } from './fleet.ts'
 import type { Balancers } from './gateway.ts'
@@ -61,6 +62,6 @@ export function problemOf(choice: PolicyChoice, balancers: Balancers): string | 
     create({ now: () => 0, random: () => 0 }, options as never)
     return undefined
   } catch (error) {
-    return `${labelOf(choice)}: ${error instanceof Error ? error.message : error}`
+    return `${labelOf(choice)}: ${messageOf(error)}`
   }
 }

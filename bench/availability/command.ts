@@ -1,3 +1,4 @@
+import { messageOf } from '../../plugins/config/messages.ts'
 import { Children } from './children.ts'
 
 /** Exit code after Ctrl-C. */
@@ -17,7 +18,7 @@ export async function withChildren<O, R>(
   try {
     options = read()
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n${usage}`)
+    console.error(`${messageOf(error)}\n${usage}`)
     process.exit(1)
   }
   const children = new Children()
@@ -29,7 +30,7 @@ export async function withChildren<O, R>(
   try {
     return await run(options, children)
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error)
+    console.error(messageOf(error))
     process.exitCode = 1
     return undefined
   } finally {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '../../plugins/config/messages.ts'
 import { type Fault, faultsOf, gone } from '../availability/faults.ts'
 import { OpenLoop } from '../availability/open-loop.ts'
 import type { Targets } from '../availability/targets.ts'
@@ -125,7 +126,7 @@ export class Chaos {
       try {
         await act()
       } catch (error) {
-        this.problems.push(`${name}: ${error instanceof Error ? error.message : error}`)
+        this.problems.push(`${name}: ${messageOf(error)}`)
       }
       const to = this.#loop.elapsed()
       if (name !== 'weigh') this.troubles.push(...indices.map((target) => ({ target, from, to })))

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '../../plugins/config/messages.ts'
 import { descriptorsOf, residentOf } from './proc.ts'
 import type { SoakGateway } from './soak-gateway.ts'
 import type { QuietState, Sample } from './verdicts.ts'
@@ -77,8 +78,7 @@ export class Watch {
         ...(heap === undefined ? {} : { heap: heap.used, external: heap.external }),
       })
     } catch (error) {
-      if (this.#timer !== undefined)
-        this.problems.push(error instanceof Error ? error.message : String(error))
+      if (this.#timer !== undefined) this.problems.push(messageOf(error))
     } finally {
       this.#busy = false
     }

@@ -1,3 +1,4 @@
+import { messageOf } from '../config/messages.ts'
 import type { Upstream, UpstreamRegistry } from '../upstreams/contract.ts'
 import type { Action, Rule } from './rules/rule.ts'
 import type { Shedding } from './shedding.ts'
@@ -40,7 +41,7 @@ export class Actions {
     try {
       started = this.#start(rule.action, `the alert ${rule.name}`)
     } catch (error) {
-      started = error instanceof Error ? error.message : String(error)
+      started = messageOf(error)
     }
     if (typeof started === 'string') this.#ports.told(rule, 'refused', started)
     else {
@@ -57,7 +58,7 @@ export class Actions {
     try {
       started.undo()
     } catch (error) {
-      this.#ports.told(rule, 'refused', error instanceof Error ? error.message : String(error))
+      this.#ports.told(rule, 'refused', messageOf(error))
       return false
     }
     this.#ports.told(rule, 'undone', why)

@@ -1,5 +1,7 @@
 /** The ways out of the gateway: the network, the log, the user's own function. */
+
 import type { FastifyBaseLogger } from 'fastify'
+import { messageOf } from '../config/messages.ts'
 import type { Delivered } from './notify/delivery.ts'
 import type { Notification } from './notify/notification.ts'
 import type { Outlets } from './notify/receivers.ts'
@@ -63,7 +65,7 @@ async function call(
       await run()
       return { ok: true }
     } catch (error) {
-      return { ok: false, again: true, why: error instanceof Error ? error.message : String(error) }
+      return { ok: false, again: true, why: messageOf(error) }
     }
   })()
   const delivered = await Promise.race([ran, over])

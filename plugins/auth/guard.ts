@@ -1,3 +1,4 @@
+import { messageOf } from '../config/messages.ts'
 import { unauthenticated } from '../upstreams/errors.ts'
 import type { Identity } from '../upstreams/identity.ts'
 import { type Authenticator, Refusal, type Verdict } from './authenticator.ts'
@@ -127,8 +128,7 @@ export class RouteAuthentication {
     const findings = found ?? new Findings()
     findings.down ??= i
     const { kind } = this.#accepted[i] as Accepted
-    if (findings.down === i)
-      findings.why = `${kind}: ${error instanceof Error ? error.message : String(error)}`
+    if (findings.down === i) findings.why = `${kind}: ${messageOf(error)}`
     this.#failed(kind, error)
     return findings
   }

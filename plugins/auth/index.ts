@@ -1,5 +1,5 @@
 import fp from 'fastify-plugin'
-import { written } from '../config/messages.ts'
+import { messageOf, written } from '../config/messages.ts'
 import { suggestion } from '../config/suggest.ts'
 import { Quiet } from '../upstreams/quiet.ts'
 import { createApiKey } from './api-key/create.ts'
@@ -102,7 +102,7 @@ export default fp(
         made.set(kind, fresh)
         return fresh
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error)
+        const message = messageOf(error)
         throw new Error(`${written('auth', kind)}: ${message}`, { cause: error })
       }
     }

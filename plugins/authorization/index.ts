@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Problem } from '../config/errors.ts'
-import { written } from '../config/messages.ts'
+import { messageOf, written } from '../config/messages.ts'
 import { suggestion } from '../config/suggest.ts'
 import { Quiet } from '../upstreams/quiet.ts'
 import { ServiceBreaker } from '../upstreams/service-breaker.ts'
@@ -47,10 +47,6 @@ function withoutExpressions(): never {
   throw new Error(
     'expressions cannot be read without the plugin "expressions"; put the folder plugins/expressions back',
   )
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function refuseLookalikes(app: FastifyInstance): void {
@@ -130,7 +126,7 @@ export default fp(
         try {
           return buildAuthorizers(authorization, building(), { route: name ?? `${host}${path}` })
         } catch (error) {
-          problems.push({ path: at(), message: reason(error) })
+          problems.push({ path: at(), message: messageOf(error) })
           return undefined
         }
       })
@@ -179,7 +175,7 @@ export default fp(
           challengeOf(auth, realm),
           (error) => {
             quiet.say(`broken ${route.name}`, (keptBack) => {
-              const about = { route: route.name, why: reason(error), keptBack }
+              const about = { route: route.name, why: messageOf(error), keptBack }
               app.log.warn(about, 'denied, since it could not be decided')
             })
           },

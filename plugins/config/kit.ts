@@ -16,6 +16,7 @@ import {
   readMeasure,
   readNumber,
   readRecord,
+  readShorthand,
 } from './read.ts'
 import { suggestion } from './suggest.ts'
 import type {
@@ -177,7 +178,16 @@ export function shorthand<I, R, K extends keyof I & string>(
   property: K,
   full: Schema<I, R>,
 ): Schema<I | I[K], R> {
-  return schema((value, place) => full['~read'](isObject(value) ? value : { [property]: value }, place))
+  return schema(readShorthand(property, full))
+}
+
+type Switch = { readonly enabled: Defaulted<boolean> }
+
+/** An object for which `true` stands, with its defaults, and `false`: either is its `enabled`. */
+export function switchable<const P extends Properties>(
+  properties: P,
+): Schema<boolean | InputObject<Switch & P>, ResolvedObject<Switch & P>> {
+  return schema(readShorthand('enabled', object({ enabled: withDefault(flag(), true), ...properties })))
 }
 
 export function optional<I, R>(inner: Schema<I, R>): Optional<I, R> {

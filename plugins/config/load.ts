@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import type { GatewayConfig, SchemaModule } from './define.ts'
 import type { Problem } from './errors.ts'
 import { list, nonEmptyList, object, record } from './kit.ts'
+import { messageOf } from './messages.ts'
 import { freezePlain } from './plain.ts'
 import { mainPort, type PortUse, portClashes } from './ports.ts'
 import type { Properties, Schema } from './typed.ts'
@@ -150,7 +151,7 @@ export async function loadGateway(
   try {
     input = await importConfig(absolute)
   } catch (error) {
-    return wrong(`cannot be loaded: ${error instanceof Error ? error.message : error}`)
+    return wrong(`cannot be loaded: ${messageOf(error)}`)
   }
   if (input === null || typeof input !== 'object') {
     return wrong('exports no config; write `export default defineGateway({ ... })`')

@@ -1,4 +1,4 @@
-/** How messages call values, and where they stand. */
+/** How messages call values, where they stand, and what went wrong. */
 
 export function show(value: unknown): string {
   if (typeof value === 'string') return `"${value}"`
@@ -17,4 +17,9 @@ export function written(...steps: readonly (string | number)[]): string {
     else path += `[${JSON.stringify(step)}]`
   }
   return path
+}
+
+/** What was thrown, in words: anything can be. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
 }

@@ -95,3 +95,7 @@ export function readRecord(
     )
   }
 }
+
+export function readShorthand(property: string, full: AnySchema): Read {
+  return (value, place) => full['~read'](isObject(value) ? value : { [property]: value }, place)
+}

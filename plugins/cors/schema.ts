@@ -8,7 +8,7 @@ import {
   nonEmptyList,
   object,
   optional,
-  shorthand,
+  switchable,
   text,
   withDefault,
 } from '../config/kit.ts'
@@ -50,14 +50,9 @@ const properties = {
 const cors = optional(object(properties))
 /** Cross-origin requests of browsers, in place of what holds for the gateway. `false` is none. */
 const routeCors = optional(
-  shorthand(
-    'enabled',
-    object({
-      /** Default true. */
-      enabled: withDefault(flag(), true),
-      ...properties,
-    }),
-  ),
+  switchable({
+    ...properties,
+  }),
 )
 
 export type CorsConfig = Resolved<typeof cors>

@@ -1,15 +1,4 @@
-import {
-  custom,
-  decimal,
-  duration,
-  flag,
-  integer,
-  list,
-  object,
-  section,
-  shorthand,
-  withDefault,
-} from '../config/kit.ts'
+import { custom, decimal, duration, integer, list, section, switchable, withDefault } from '../config/kit.ts'
 import type { Duration } from '../config/typed.ts'
 import { parseDuration } from '../config/units.ts'
 import { quantileOf } from './hedging.ts'
@@ -20,9 +9,7 @@ function refuseAfter(value: unknown): string | undefined {
     : undefined
 }
 
-const hedge = object({
-  /** Default true. */
-  enabled: withDefault(flag(), true),
+const hedge = switchable({
   /** A quantile of the latencies seen on the route of late (1s until 20 are known), or a duration. Default p95. */
   after: withDefault(
     custom<`p${number}` | Duration>(refuseAfter, { remedy: 'write "p95", "p99" or "30ms"' }),
@@ -62,7 +49,7 @@ const failover = section({
    * A request that may be repeated, and that takes longer than most, is sent to a second target as well. The first
    * whole answer wins, the other attempt is cancelled. `false` turns it off.
    */
-  hedge: withDefault(shorthand('enabled', hedge), {}),
+  hedge: withDefault(hedge, {}),
 })
 
 export const schema = { upstream: { failover } }

@@ -1,5 +1,5 @@
 import fp from 'fastify-plugin'
-import { written } from '../config/messages.ts'
+import { messageOf, written } from '../config/messages.ts'
 import { suggestion } from '../config/suggest.ts'
 import type { PolicyContext } from '../upstreams/contract.ts'
 import { random } from './choose/random.ts'
@@ -60,7 +60,7 @@ export default fp(
           create({ now: () => 0, random: () => 0 }, options as never)
           return []
         } catch (error) {
-          return [{ path, message: error instanceof Error ? error.message : String(error) }]
+          return [{ path, message: messageOf(error) }]
         }
       }),
     )

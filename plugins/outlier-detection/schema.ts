@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import { decimal, duration, flag, integer, object, section, shorthand, withDefault } from '../config/kit.ts'
+import { decimal, duration, flag, integer, section, switchable, withDefault } from '../config/kit.ts'
 import { written } from '../config/messages.ts'
 import type { Resolved } from '../config/typed.ts'
 
@@ -59,35 +59,30 @@ const latency = section({
 
 /** A target that requests show to be bad is taken out for a while. `false` turns it off. Default on. */
 const outlierDetection = withDefault(
-  shorthand(
-    'enabled',
-    object({
-      /** Default true. */
-      enabled: withDefault(flag(), true),
-      consecutive,
-      /** How often targets are compared with each other. Default 10s. */
-      interval: withDefault(duration({ minimum: '100ms', maximum: '1h' }), '10s'),
-      successRate,
-      failurePercentage,
-      latency,
-      /** How long a target is out, times the number of times that it was ejected. Default 30s. */
-      baseEjection: withDefault(duration({ minimum: '1ms', maximum: '1d' }), '30s'),
-      /** The longest time that a target is out; up to a tenth of it comes on top at random. Default 300s. */
-      maxEjection: withDefault(duration({ minimum: '1ms', maximum: '1d' }), '300s'),
-      /** Fraction of the targets of a tier that may be out at the same time; one always may, but never the last of the upstream. Default 0.67. */
-      maxEjected: withDefault(
-        decimal({
-          minimum: 0.01,
-          maximum: 1,
-          remedy:
-            'to eject none, write `outlierDetection: false` or `enforce: false` where it should only speak',
-        }),
-        0.67,
-      ),
-      /** Sends a target that fails now and then less than its share, so that failing fast attracts nothing. Default true. */
-      doubt: withDefault(flag(), true),
-    }),
-  ),
+  switchable({
+    consecutive,
+    /** How often targets are compared with each other. Default 10s. */
+    interval: withDefault(duration({ minimum: '100ms', maximum: '1h' }), '10s'),
+    successRate,
+    failurePercentage,
+    latency,
+    /** How long a target is out, times the number of times that it was ejected. Default 30s. */
+    baseEjection: withDefault(duration({ minimum: '1ms', maximum: '1d' }), '30s'),
+    /** The longest time that a target is out; up to a tenth of it comes on top at random. Default 300s. */
+    maxEjection: withDefault(duration({ minimum: '1ms', maximum: '1d' }), '300s'),
+    /** Fraction of the targets of a tier that may be out at the same time; one always may, but never the last of the upstream. Default 0.67. */
+    maxEjected: withDefault(
+      decimal({
+        minimum: 0.01,
+        maximum: 1,
+        remedy:
+          'to eject none, write `outlierDetection: false` or `enforce: false` where it should only speak',
+      }),
+      0.67,
+    ),
+    /** Sends a target that fails now and then less than its share, so that failing fast attracts nothing. Default true. */
+    doubt: withDefault(flag(), true),
+  }),
   {},
 )
 

@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import { written } from '../config/messages.ts'
+import { messageOf, written } from '../config/messages.ts'
 import type { Evaluate, KeyedRequest } from './keys.ts'
 import type { Rule } from './rule.ts'
 
@@ -56,7 +56,7 @@ export function expressionProblems(
       try {
         compile(value.expression)
       } catch (error) {
-        problems.push({ path: at, message: error instanceof Error ? error.message : String(error) })
+        problems.push({ path: at, message: messageOf(error) })
       }
     }
   }

@@ -1,16 +1,12 @@
 import type { RouteConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import { written } from '../config/messages.ts'
+import { messageOf, written } from '../config/messages.ts'
 import { type CheckedRegex, regexProblems } from '../config/regex-safety.ts'
 import { compileRoute, routeMatch } from './compile.ts'
 import { findShadowed } from './overlap.ts'
 import { createRouter } from './router.ts'
 
 const ENDS = ['upstream', 'split', 'redirect', 'respond', 'endpoint'] as const
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
 
 function endProblem(route: RouteConfig): string | undefined {
   const given = ENDS.filter((end) => route[end] !== undefined)
@@ -96,7 +92,7 @@ export async function routeProblems(routes: readonly RouteConfig[]): Promise<Pro
     try {
       compileRoute(route)
     } catch (error) {
-      problems.push({ path: `routes[${index}]`, message: message(error) })
+      problems.push({ path: `routes[${index}]`, message: messageOf(error) })
     }
   }
   const matches = routes.map(routeMatch)
@@ -106,7 +102,7 @@ export async function routeProblems(routes: readonly RouteConfig[]): Promise<Pro
     try {
       createRouter([match])
     } catch (error) {
-      problems.push({ path: `routes[${index}]`, message: message(error).replace(/^routes\[0\]: /, '') })
+      problems.push({ path: `routes[${index}]`, message: messageOf(error).replace(/^routes\[0\]: /, '') })
     }
   }
   if (problems.length > 0) return problems

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { MEDIA_TYPE } from '../config/media-type.ts'
 import { INTERNAL } from '../config/route-name.ts'
 import { GatewayError } from '../upstreams/errors.ts'
 import { canonicalise } from './canonical.ts'
@@ -10,7 +11,6 @@ import { createRouter } from './router.ts'
 
 /** A content type that Fastify cannot read, and would answer with 415 though it is the target's to judge. */
 export const TYPE = Symbol('holdfast.type')
-const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 /** What was found out about a request before Fastify saw it. */
 export interface Match {
   readonly path: string

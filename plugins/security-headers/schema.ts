@@ -8,7 +8,7 @@ import {
   object,
   oneOf,
   optional,
-  shorthand,
+  switchable,
   text,
   withDefault,
 } from '../config/kit.ts'
@@ -55,17 +55,13 @@ const properties = {
   preset: withDefault(oneOf(['api', 'web']), 'api'),
   /** `Strict-Transport-Security`, over TLS only (RFC 6797, 7.2). */
   hsts: optional(
-    shorthand(
-      'enabled',
-      object({
-        enabled: withDefault(flag(), true),
-        /** Default 365d. */
-        maxAge: withDefault(duration(), '365d'),
-        includeSubDomains: withDefault(flag(), false),
-        /** Says that browsers may be shipped with it: hard to take back. Default false. */
-        preload: withDefault(flag(), false),
-      }),
-    ),
+    switchable({
+      /** Default 365d. */
+      maxAge: withDefault(duration(), '365d'),
+      includeSubDomains: withDefault(flag(), false),
+      /** Says that browsers may be shipped with it: hard to take back. Default false. */
+      preload: withDefault(flag(), false),
+    }),
   ),
   /** `X-Content-Type-Options: nosniff`. */
   noSniff: optional(flag()),
@@ -93,14 +89,9 @@ const properties = {
 const securityHeaders = optional(object(properties))
 /** The same for this route, in place of what holds for the gateway. `false` is none. */
 const routeSecurityHeaders = optional(
-  shorthand(
-    'enabled',
-    object({
-      /** Default true. */
-      enabled: withDefault(flag(), true),
-      ...properties,
-    }),
-  ),
+  switchable({
+    ...properties,
+  }),
 )
 
 export type SecurityHeadersConfig = Resolved<typeof securityHeaders>

@@ -39,9 +39,6 @@ const NOT_FORWARDED = new Set([...CONNECTION_HEADERS, ...REPLACED_HEADERS])
 const INSIDE_HEADERS = new Set(['endpoint-load-metrics', 'endpoint-load-metrics-bin'])
 const NOT_ANSWERED = new Set([...CONNECTION_HEADERS, ...INSIDE_HEADERS])
 
-/** A content type that Fastify can read, and so leaves alone (RFC 9110, 8.3.1). */
-export const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
-
 /** What a request says of the client, as far as it is to be believed. */
 export interface ClientFacts {
   /** Address of the peer that is connected to us. */

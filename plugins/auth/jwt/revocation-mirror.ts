@@ -1,3 +1,4 @@
+import { messageOf } from '../../config/messages.ts'
 import { idOf, type Revocation, type RevocationList } from './revocation-list.ts'
 import type { RevocationStore } from './revocation-store.ts'
 
@@ -92,7 +93,7 @@ export class RevocationMirror {
       this.#away = false
       this.#heardAt = this.#context.now()
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = messageOf(error)
       if (!this.#away) this.#context.log('warn', `Redis is away: revocations are not shared (${why})`)
       this.#away = true
     }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../config/messages.ts'
 import { cookieValues } from '../../upstreams/cookies.ts'
 import { ExpiringMap } from '../../upstreams/expiring-map.ts'
 import { claimAt, type Identity } from '../../upstreams/identity.ts'
@@ -152,7 +153,7 @@ export class TokenVerifier {
         one.verify(token)
         return true
       } catch (error) {
-        why = error instanceof Error ? error.message : String(error)
+        why = messageOf(error)
         return false
       }
     })

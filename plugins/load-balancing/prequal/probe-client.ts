@@ -1,6 +1,7 @@
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { SecureContext } from 'node:tls'
+import { messageOf } from '../../config/messages.ts'
 import type { Target, UpstreamRegistry } from '../../upstreams/contract.ts'
 import { readLoadReport } from '../load/orca-report.ts'
 import type { Answered, Ask, ProbeQuestion } from './probes.ts'
@@ -79,7 +80,7 @@ export class ProbeClient {
       request = this.#open(target, path)
     } catch (error) {
       // Its TLS files may have become unreadable since the start.
-      end(error instanceof Error ? error.message : String(error))
+      end(messageOf(error))
       return
     }
     request.on('error', (error) => end(error.message))
