@@ -2,9 +2,6 @@
  * What a pick by key costs, in nanoseconds, with 3 and with 10,000 targets: `node bench/pick-keyed.ts`. With 10,000
  * it may cost three times as much.
  */
-import { Eligible, withAffinity } from '../plugins/load-balancing/affinity/affinity.ts'
-import { keyring } from '../plugins/load-balancing/affinity/keyring.ts'
-import { Sessions } from '../plugins/load-balancing/affinity/sessions.ts'
 import { maglev } from '../plugins/load-balancing/choose/maglev.ts'
 import { ringHash } from '../plugins/load-balancing/choose/ring-hash.ts'
 import { roundRobin } from '../plugins/load-balancing/choose/round-robin.ts'
@@ -25,15 +22,7 @@ const ZONES = ['a', 'b', 'c']
 interface Case {
   readonly name: string
   readonly create: (targets: readonly Target[]) => Balancer
-  readonly keyOf?: (targets: readonly Target[], i: number) => string
 }
-
-const sessions = new Sessions(
-  { cookie: 's', ttl: 0, path: '/', sameSite: 'lax', httpOnly: true },
-  keyring(['0123456789abcdef'], 'bench'),
-  () => 0,
-)
-const idOf = keyring(['0123456789abcdef'], 'bench').idsOf
 
 const CASES: readonly Case[] = [
   { name: 'round-robin (to compare)', create: () => roundRobin() },
@@ -59,30 +48,24 @@ const CASES: readonly Case[] = [
     name: 'subset of 20 over ring-hash',
     create: (targets) => withSubset(ringHash(context, {}), { size: 20, instance: 7 }, () => targets),
   },
-  {
-    name: 'affinity over round-robin, in session',
-    create: (targets) => withAffinity(roundRobin(), sessions, new Eligible(() => targets)),
-    keyOf: (targets, i) => `\u0001${idOf((targets[i % targets.length] as Target).origin)[0]}`,
-  },
 ]
 
 function median(numbers: number[]): number {
   return numbers.sort((a, b) => a - b)[numbers.length >> 1] as number
 }
 
-function measure({ create, keyOf }: Case, count: number): { pick: number; build: number } {
+function measure({ create }: Case, count: number): { pick: number; build: number } {
   const targets = testTargets(count).map((target, i): TestTarget => {
     const origin = `http://10.${i >> 16}.${(i >> 8) & 255}.${i & 255}:8080`
     return { ...target, id: origin, origin, zone: ZONES[i % ZONES.length] as string, inflight: i % 3 }
   }) as [TestTarget, ...TestTarget[]]
-  for (const target of targets) sessions.add(target)
   const balancer = create(targets)
   const began = performance.now()
   balancer.onTargets?.(targets)
   const build = performance.now() - began
   const tried: ReadonlySet<Target> = new Set()
   const requests: LeaseRequest[] = Array.from({ length: KEYS }, (_, i) => ({
-    key: keyOf === undefined ? `user-${i * 7919}` : keyOf(targets, i * 7919),
+    key: `user-${i * 7919}`,
     repeatable: true,
     tried,
   }))

@@ -1,4 +1,5 @@
-import type { Attempt, Outcome } from '../upstreams/contract.ts'
+import type { Outcome } from '../upstreams/contract.ts'
+import type { Attempt } from '../upstreams/failover-policy.ts'
 import { LatencyWindow } from './latency-window.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
@@ -51,9 +52,10 @@ export class Hedging {
   }
 
   /** Milliseconds after which a second attempt may begin, or undefined for never. */
-  afterMs({ upstream, route, repeatable, replayable }: Attempt): number | undefined {
+  afterMs({ upstream, route, repeatable, replayable, bound }: Attempt): number | undefined {
     const { enabled, after, atLeast } = this.#optionsOf(upstream)
-    if (!enabled || !repeatable || !replayable) return undefined
+    // Where another target has no such session, its answer is soon there and wrong.
+    if (!enabled || !repeatable || !replayable || bound) return undefined
     if (typeof after === 'number') return Math.max(after, atLeast)
     const known = this.#routes.get(route)
     if (known === undefined) return Math.max(UNKNOWN_MS, atLeast)

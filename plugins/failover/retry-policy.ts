@@ -1,4 +1,5 @@
-import type { Attempt, FailoverPolicy, Outcome, PolicyContext } from '../upstreams/contract.ts'
+import type { Outcome, PolicyContext } from '../upstreams/contract.ts'
+import type { Attempt, FailoverPolicy } from '../upstreams/failover-policy.ts'
 import type { Hedging } from './hedging.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
@@ -19,6 +20,9 @@ const MOST_RETRIES = 16
 /** Envoy's base interval. */
 const BASE_BACKOFF_MS = 25
 
+/** What servers in front of an application answer in its place: it has not spoken itself. */
+const NOT_THE_APPLICATION = new Set([502, 503, 504])
+
 /**
  * Whether what happened may be undone by trying again: nothing was sent, or sending it twice does no harm;
  * and in both cases the body is still there to be sent.
@@ -29,6 +33,8 @@ export function mayRetry(attempt: Attempt, outcome: Outcome, retryOn: readonly n
     case 'abandoned':
       return false
     case 'answered':
+      // What the session's target says counts. Another one would only say that it knows no such session.
+      if (attempt.bound && !NOT_THE_APPLICATION.has(outcome.status)) return false
       return attempt.repeatable && retryOn.includes(outcome.status)
     case 'failed':
       return !outcome.requestSent || attempt.repeatable

@@ -1,13 +1,13 @@
 /** Registers the balancers that go by a request's key, and wraps sessions, zones and subsets around any. */
+import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Input } from '../config/typed.ts'
 import { parseDuration } from '../config/units.ts'
 import type { Balancer, BalancerWrapper, Target } from '../upstreams/contract.ts'
-import { Eligible, withAffinity } from './affinity/affinity.ts'
 import { keyring } from './affinity/keyring.ts'
 import { secretsOf } from './affinity/options.ts'
-import { Sessions } from './affinity/sessions.ts'
+import { type Session, Sessions } from './affinity/sessions.ts'
 import { maglev } from './choose/maglev.ts'
 import { ringHash } from './choose/ring-hash.ts'
 import { keyOf } from './hash/key-source.ts'
@@ -25,8 +25,14 @@ declare module '../upstreams/contract.ts' {
 
 type Known = () => readonly Target[]
 
-/** An answer that a shared cache may keep would give one client's session to all. */
-const SHARED = /\b(?:public|s-maxage)\b/i
+const PRIVATE = /\b(?:private|no-store)\b/i
+const FRESH = /\b(?:public|s-maxage|max-age)\b/i
+
+/** A shared cache may keep it (RFC 9111, 3): a session told with it would be everybody's. */
+function isShared(reply: FastifyReply): boolean {
+  const control = String(reply.getHeader('cache-control') ?? '')
+  return !PRIVATE.test(control) && (FRESH.test(control) || reply.hasHeader('expires'))
+}
 
 export function defineKeyed({ upstreams }: FastifyInstance): void {
   upstreams.defineBalancer('ring-hash', ringHash)
@@ -42,42 +48,26 @@ export function balanceKeyed(
   for (const name of Object.keys(app.gateway.upstreams)) {
     const one = sessionsOf(app, name)
     if (one !== undefined) sessions.set(name, one)
-    keyRequests(app, name, one)
+    if (one !== undefined) app.upstreams.bindBy(name, (request) => one.bindingOf(request))
+    const on = keySourcesOf(app.gateway.upstreams[name]!)
+    if (on !== undefined) app.upstreams.keyBy(name, keyOf(on))
     const { policy, options } = chosen(name)
-    app.upstreams.balance(name, policy, options, wrapperOf(app, name, one))
+    app.upstreams.balance(name, policy, options, wrapperOf(app, name))
   }
   if (sessions.size > 0) giveCookies(app, sessions)
 }
 
-function keyRequests(
-  { gateway, upstreams }: FastifyInstance,
-  name: string,
-  sessions: Sessions | undefined,
-): void {
-  const on = keySourcesOf(gateway.upstreams[name]!)
-  const key = on === undefined ? undefined : keyOf(on)
-  if (sessions !== undefined) {
-    upstreams.keyBy(name, (request) => sessions.keyOf(request, key === undefined ? '' : key(request)))
-  } else if (key !== undefined) upstreams.keyBy(name, key)
-}
-
-/** Affinity over zones over a subset over the policy; undefined if there is nothing to wrap. */
-function wrapperOf(
-  app: FastifyInstance,
-  name: string,
-  sessions: Sessions | undefined,
-): BalancerWrapper | undefined {
+/** Zones over a subset over the policy; undefined if there is nothing to wrap. */
+function wrapperOf(app: FastifyInstance, name: string): BalancerWrapper | undefined {
   const { zoneAware: zone, subset } = app.gateway.upstreams[name]!
-  if (zone === undefined && subset === undefined && sessions === undefined) return undefined
+  if (zone === undefined && subset === undefined) return undefined
   const upstream = app.upstreams.upstream(name)
-  const eligible = new Eligible(() => upstream.eligible())
   const instance = subset?.instance ?? `${hostname()} ${process.pid}`
   return (context, create) => {
     const within = (known: Known): Balancer =>
       subset === undefined ? create() : withSubset(create(), { size: subset.size, instance }, known)
     const all: Known = () => upstream.targets
-    const placed = zone === undefined ? within(all) : zoneAware(context, zone, all, within)
-    return sessions === undefined ? placed : withAffinity(placed, sessions, eligible)
+    return zone === undefined ? within(all) : zoneAware(context, zone, all, within)
   }
 }
 
@@ -87,7 +77,12 @@ function sessionsOf({ gateway, upstreams }: FastifyInstance, name: string): Sess
   // Without a secret there is no start: the check has said so.
   if (affinity === undefined || secrets.length === 0) return undefined
   const ttl = affinity.ttl === 'session' ? 0 : (parseDuration(affinity.ttl) ?? 0)
-  const sessions = new Sessions({ ...affinity, ttl }, keyring(secrets, name), () => Date.now())
+  const sessions = new Sessions(
+    { ...affinity, ttl },
+    keyring(secrets, name),
+    () => Date.now(),
+    () => randomBytes(6).toString('base64url'),
+  )
   for (const target of upstreams.upstream(name).targets) sessions.add(target)
   upstreams.onTargetChange(({ kind, target }) => {
     if (target.upstream !== name) return
@@ -105,11 +100,11 @@ function giveCookies(app: FastifyInstance, all: ReadonlyMap<string, Sessions>): 
     const sessions = exchange === null ? undefined : all.get(exchange.plan.upstream)
     if (exchange === null || sessions === undefined || reply.statusCode >= 500) return done()
     const answered = exchange.attempts.find(({ decision }) => decision === 'commit')?.target
-    if (answered === undefined || SHARED.test(String(reply.getHeader('cache-control') ?? ''))) return done()
+    if (answered === undefined || isShared(reply)) return done()
     const { plan } = exchange
     const { secure } = upstreams[plan.upstream]!.sessionAffinity as { secure: boolean | 'auto' }
     const overTls = secure === 'auto' ? request.protocol === 'https' : secure
-    const cookie = sessions.cookieFor(request, plan.key, answered, overTls)
+    const cookie = sessions.cookieFor(plan.binding as Session | undefined, answered, overTls)
     if (cookie !== undefined) reply.header('set-cookie', cookie)
     done()
   })

@@ -45,11 +45,13 @@ function forward(app: FastifyInstance, route: CompiledRoute, random: () => numbe
     }
     const { mirror } = config
     const upstream = split.choose()
+    const { keyOf, bindingOf } = app.upstreams.upstream(upstream)
     const plan: ExchangePlan = {
       route: route.name,
       upstream,
       path: target,
-      key: app.upstreams.upstream(upstream).keyOf(request),
+      key: keyOf(request),
+      binding: bindingOf(request),
       repeatable: route.repeatable(request.headers),
       timeoutMs: config.timeout,
       editRequest: route.requestEdits,

@@ -1,5 +1,6 @@
-import type { Attempt as Facts, Lease, LeaseRequest, Outcome, Target } from '../upstreams/contract.ts'
+import type { Lease, LeaseRequest, Outcome, Target } from '../upstreams/contract.ts'
 import type { AttemptRecord, ExchangePlan } from '../upstreams/exchange.ts'
+import type { Attempt as Facts } from '../upstreams/failover-policy.ts'
 import type { Watched } from './deadlines.ts'
 import { failureError, refusalError } from './errors.ts'
 import type { Answered } from './outcomes.ts'
@@ -45,7 +46,7 @@ export abstract class AttemptLoop implements Watched {
   constructor(route: Route, plan: ExchangePlan, method: string, repeatable: boolean) {
     this.route = route
     this.plan = plan
-    this.#placing = { key: plan.key, repeatable, tried: NONE_TRIED }
+    this.#placing = { key: plan.key, binding: plan.binding, repeatable, tried: NONE_TRIED }
     this.#facts = {
       upstream: plan.upstream,
       route: plan.route,
@@ -55,6 +56,7 @@ export abstract class AttemptLoop implements Watched {
       repeatable,
       replayable: true,
       elapsedMs: 0,
+      bound: false,
       untried: () =>
         this.route.upstream
           .eligible()
@@ -233,6 +235,7 @@ export abstract class AttemptLoop implements Watched {
   #factsOf(attempt: Running, now: number): Facts {
     const facts = this.#facts
     facts.target = attempt.lease.target
+    facts.bound = this.plan.binding?.target === facts.target
     facts.number = this.attempts.length
     facts.replayable = this.replayable()
     facts.elapsedMs = now - this.startedAt

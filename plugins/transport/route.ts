@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { UpstreamConfig } from '../config/define.ts'
-import type { FailoverPolicy, Target, Upstream } from '../upstreams/contract.ts'
+import type { Target, Upstream } from '../upstreams/contract.ts'
+import type { FailoverPolicy } from '../upstreams/failover-policy.ts'
 import type { AttemptHook, AttemptOptions } from './attempt-owner.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Memory } from './memory.ts'

@@ -2,8 +2,11 @@
  * Where all concerns meet. A balancer, a health source, a failover policy or a listener is written
  * against these interfaces and against nothing else; ours are registered the way a stranger's are.
  */
+
+import type { Binding } from './binding.ts'
 import type { Listener, Opinion, TargetChange, UpstreamEvent } from './events.ts'
 import type { KeyedRequest } from './exchange.ts'
+import type { FailoverPolicy } from './failover-policy.ts'
 import type { Collector } from './measures.ts'
 
 /** The only clock and the only dice that a policy may use, so that it runs in virtual time under a seed. */
@@ -22,7 +25,10 @@ export interface Target {
   readonly upstream: string
   /** `http://host:port`, `https://host:port` or `unix:/path/to.sock`. */
   readonly origin: string
-  /** As configured or last set; at least 0. Only weighted policies look at it. */
+  /**
+   * As configured or last set; at least 0. Only weighted policies look at it, but one of 0 is picked by none as long
+   * as others of the upstream have weight.
+   */
   readonly weight: number
   /** 0 is used first. */
   readonly tier: number
@@ -76,6 +82,8 @@ export type Outcome =
 export interface LeaseRequest {
   /** Hash key of the request ('' where the upstream wants none). */
   readonly key: string
+  /** The session that it belongs to, if there is one. */
+  readonly binding?: Binding | undefined
   /** Whether sending it a second time does no harm. */
   readonly repeatable: boolean
   /** Targets already tried in this exchange: used again only when no other can be had. */
@@ -120,38 +128,6 @@ export interface HealthSource {
   onOutcome?(target: Target, outcome: Outcome, startedAt: number): void
 }
 
-/** Facts about an attempt that a failover policy decides from. They hold during the call: what is kept is copied. */
-export interface Attempt {
-  readonly upstream: string
-  /** Name of the route. */
-  readonly route: string
-  readonly target: Target
-  /** 1 for the first attempt of the exchange. */
-  readonly number: number
-  readonly method: string
-  /** The method is idempotent (RFC 9110, 9.2.2) or the route says that repeating does no harm. */
-  readonly repeatable: boolean
-  /** The body is held whole or there is none; false once a streamed byte is gone. */
-  readonly replayable: boolean
-  /** Milliseconds since the exchange began. */
-  readonly elapsedMs: number
-  /** Whether a target that could be used was not tried yet. */
-  untried(): boolean
-}
-
-/** Whether and when another attempt is made. Without one an exchange has a single attempt. */
-export interface FailoverPolicy {
-  /** Asked of every attempt that was answered, and of one that failed with no other under way. */
-  decide(attempt: Attempt, outcome: Outcome): { retry: false } | { retry: true; delayMs: number }
-  /**
-   * Asked when an attempt begins: after how many milliseconds without a complete answer another one may begin
-   * beside it. Undefined is never.
-   */
-  hedgeAfterMs?(attempt: Attempt): number | undefined
-  /** Asked when that time has come. A hedge that it grants is made if there is a target not tried yet. */
-  mayHedge?(attempt: Attempt): boolean
-}
-
 /**
  * The registry's word that an attempt may use `target`. Settled once and released once; calling either
  * again does nothing, so that a failure path need not know how far another one got.
@@ -184,11 +160,13 @@ export interface Upstream {
   readonly targets: readonly Target[]
   /** What `LeaseRequest.key` is for this request; '' where nobody asked for keys (`registry.keyBy`). */
   keyOf(request: KeyedRequest): string
+  /** What `LeaseRequest.binding` is for this request (`registry.bindBy`). */
+  bindingOf(request: KeyedRequest): Binding | undefined
   /** Takes a target for one attempt, or says why there is none. */
   lease(request: LeaseRequest): Lease | LeaseRefusal
   /** Throws if a target of this origin is there already or the origin is not one. */
   add(spec: TargetSpec): Target
-  /** 0 keeps the target but sends it nothing under weighted policies. Throws below 0. */
+  /** 0 keeps the target and its sessions, but places nothing new there as long as others have weight. Throws below 0. */
   setWeight(target: Target, weight: number): void
   /** No new requests while anybody wants that (`by`, default the operator); resolves when the last one has ended. */
   drain(target: Target, by?: string): Promise<void>
@@ -227,6 +205,8 @@ export interface UpstreamRegistry {
   balance(upstream: string, policy: string, options: unknown, wrap?: BalancerWrapper): void
   /** Says how the hash key of a request to this upstream is found. Throws if there is no such upstream. */
   keyBy(upstream: string, key: (request: KeyedRequest) => string): void
+  /** Says which session a request to this upstream belongs to. Throws if there is no such upstream. */
+  bindBy(upstream: string, binding: (request: KeyedRequest) => Binding | undefined): void
   /** Names of the balancers defined so far. */
   readonly balancers: ReadonlyMap<string, BalancerFactory<never>>
   /** A health source has changed its mind about this target. */

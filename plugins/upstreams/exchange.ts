@@ -1,4 +1,5 @@
 /** What one client request is to those who meet in it: the routing, the transport, logs and metrics. */
+import type { Binding } from './binding.ts'
 import type { Outcome, Target } from './contract.ts'
 import type { Identity } from './identity.ts'
 
@@ -40,6 +41,8 @@ export interface ExchangePlan {
   readonly path: string
   /** Hash key ('' where the route has none). */
   readonly key: string
+  /** The session that it belongs to, if there is one. */
+  readonly binding: Binding | undefined
   /** The route says that repeating does no harm; undefined leaves it to the method. */
   readonly repeatable: boolean | undefined
   /** Milliseconds for the whole exchange, if the route has its own; 0 is no limit. */

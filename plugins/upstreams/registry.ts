@@ -1,7 +1,7 @@
+import type { Binding } from './binding.ts'
 import type {
   BalancerFactory,
   BalancerWrapper,
-  FailoverPolicy,
   HealthSource,
   PolicyContext,
   Target,
@@ -11,6 +11,7 @@ import type {
 } from './contract.ts'
 import type { Listener, Opinion, TargetChange, UpstreamEvent } from './events.ts'
 import type { KeyedRequest } from './exchange.ts'
+import type { FailoverPolicy } from './failover-policy.ts'
 import type { Collector } from './measures.ts'
 import { UpstreamState } from './upstream.ts'
 
@@ -83,7 +84,11 @@ export class Registry implements UpstreamRegistry {
   }
 
   keyBy(name: string, key: (request: KeyedRequest) => string): void {
-    this.#state(name).keyBy(key)
+    this.#state(name).keyOf = key
+  }
+
+  bindBy(name: string, binding: (request: KeyedRequest) => Binding | undefined): void {
+    this.#state(name).bindingOf = binding
   }
 
   addHealthSource(source: HealthSource): void {

@@ -10,6 +10,8 @@ export interface Tier {
   readonly candidates: readonly [TargetState, ...TargetState[]]
   /** Upper end of this tier's stretch of [0, 1). */
   readonly upTo: number
+  /** The largest share of a candidate. */
+  readonly mostShare: number
 }
 
 export interface Snapshot {
@@ -51,25 +53,34 @@ export function vetoOn(target: TargetState, sources: readonly HealthSource[]): V
   return gravest
 }
 
-/** Who may be picked, by tier: health, draining, shares, spill-over and panic folded into one list. */
+/**
+ * Who may be picked, by tier: health, draining, shares, spill-over and panic folded into one list.
+ * @param unweighted those without weight as well: by default only where there would be nobody else
+ */
 export function buildSnapshot(
   targets: readonly TargetState[],
   sources: readonly HealthSource[],
   { panicThreshold, failBack }: TierRules,
   now: number,
   balancerOf: (tier: number, candidates: Candidates) => Balancer,
+  unweighted = targets.every(({ weight }) => weight === 0),
 ): Snapshot {
-  const levels = sort(targets, sources)
+  const levels = sort(targets, sources, unweighted)
   const health = levels.map(({ eligible, total }) => ({ eligible: eligible.length, total }))
   // Nobody to set health aside for is no panic.
   const panicking = inPanic(health, panicThreshold).map((is, i) => is && levels[i]!.unhealthy.length > 0)
   const usable = levels.map(({ eligible, unhealthy }, i) => {
     if (panicking[i] !== true) return eligible
-    for (const target of unhealthy) target.believedDown = true
+    for (const target of unhealthy) {
+      target.believedDown = true
+      target.usable = true
+    }
     return [...eligible, ...unhealthy]
   })
   const shares: number[] = sharesOf(health, failBack, now)
   const first = usable.findIndex((candidates) => candidates.length > 0)
+  if (first === -1 && !unweighted)
+    return buildSnapshot(targets, sources, { panicThreshold, failBack }, now, balancerOf, true)
   // Nobody is well anywhere: the first tier that panics has it all.
   const idle = !shares.some((share) => share > 0)
   if (first !== -1 && idle) shares[first] = 1
@@ -81,14 +92,23 @@ export function buildSnapshot(
     const candidates = list as unknown as Tier['candidates']
     const share = shares[number] as number
     upTo += share
-    for (const target of candidates) target.candidate = true
-    tiers.push({ balancer: share === 0 ? undefined : balancerOf(number, candidates), candidates, upTo })
+    let mostShare = 0
+    for (const target of candidates) {
+      target.candidate = true
+      mostShare = Math.max(mostShare, target.share)
+    }
+    const balancer = share === 0 ? undefined : balancerOf(number, candidates)
+    tiers.push({ balancer, candidates, upTo, mostShare })
   }
   const panic = [...panicking.keys()].filter((number) => panicking[number])
   return { tiers, shares, panic }
 }
 
-function sort(targets: readonly TargetState[], sources: readonly HealthSource[]): Level[] {
+function sort(
+  targets: readonly TargetState[],
+  sources: readonly HealthSource[],
+  unweighted: boolean,
+): Level[] {
   const levels: Level[] = []
   for (const target of targets) {
     levels[target.tier] ??= { total: 0, eligible: [], unhealthy: [] }
@@ -97,8 +117,9 @@ function sort(targets: readonly TargetState[], sources: readonly HealthSource[])
     target.believedDown = false
     target.share = shareOf(target, sources)
     const veto = vetoOn(target, sources)
-    // Who is told to go, or is not known yet, is missed by nobody.
-    if (target.draining || veto === 'unchecked') continue
+    target.usable = !target.draining && veto === undefined
+    // Who is told to go, is not known yet, or was given no weight, is missed by nobody.
+    if (target.draining || veto === 'unchecked' || (target.weight === 0 && !unweighted)) continue
     level.total++
     if (veto === undefined) level.eligible.push(target)
     else if (veto === 'unhealthy') level.unhealthy.push(target)

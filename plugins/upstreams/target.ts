@@ -1,4 +1,5 @@
 import type { Target, TargetSpec } from './contract.ts'
+import { murmur3 } from './murmur3.ts'
 
 /** A target as the registry keeps it. */
 export class TargetState implements Target {
@@ -7,6 +8,8 @@ export class TargetState implements Target {
   readonly origin: string
   readonly tier: number
   readonly zone: string
+  /** Tells it from others where keys are dealt with. */
+  readonly hash: number
   weight: number
   inflight = 0
   waiting = 0
@@ -15,7 +18,9 @@ export class TargetState implements Target {
   /** Who wants it drained. */
   readonly drainedBy = new Set<string>()
   share = 1
-  /** Part of the present snapshot: the registry takes no other, whatever a balancer returns. */
+  /** Nothing is held against it that counts. */
+  usable = false
+  /** Part of the present snapshot: the registry picks no other, whatever a balancer returns. */
   candidate = false
   /** A candidate only because there is panic. */
   believedDown = false
@@ -28,6 +33,7 @@ export class TargetState implements Target {
     this.weight = spec.weight
     this.tier = spec.tier
     this.zone = spec.zone
+    this.hash = murmur3(spec.origin)
   }
 
   /** Resolves when nothing is under way here. */

@@ -1,3 +1,4 @@
+import type { Binding } from './binding.ts'
 import type {
   Balancer,
   BalancerFactory,
@@ -54,7 +55,10 @@ export class UpstreamState implements Upstream {
   readonly #placement: Placement
   readonly #balancers = new Map<number, Balancer>()
   #create: (() => Balancer) | undefined
-  #key: ((request: KeyedRequest) => string) | undefined
+  /** As `registry.keyBy` has it. */
+  keyOf: (request: KeyedRequest) => string = () => ''
+  /** As `registry.bindBy` has it. */
+  bindingOf: (request: KeyedRequest) => Binding | undefined = () => undefined
   #targets: TargetState[] = []
   readonly #servers = new Set<string>()
   readonly #rules: TierRules
@@ -79,14 +83,6 @@ export class UpstreamState implements Upstream {
 
   get targets(): readonly Target[] {
     return this.#targets
-  }
-
-  keyOf(request: KeyedRequest): string {
-    return this.#key === undefined ? '' : this.#key(request)
-  }
-
-  keyBy(key: (request: KeyedRequest) => string): void {
-    this.#key = key
   }
 
   balanceBy(create: BalancerFactory<never>, options: unknown, wrap: BalancerWrapper | undefined): void {
@@ -176,11 +172,13 @@ export class UpstreamState implements Upstream {
   invalidate(target?: Target): void {
     this.#stale = true
     const own = target as TargetState | undefined
-    if (own?.candidate !== true) return
+    if (own?.usable !== true) return
     const sources = this.#around.healthSources
     own.share = shareOf(own, sources)
     const veto = own.draining ? 'barred' : vetoOn(own, sources)
-    if (veto !== undefined && !(veto === 'unhealthy' && own.believedDown)) own.candidate = false
+    if (veto === undefined || (veto === 'unhealthy' && own.believedDown)) return
+    own.usable = false
+    own.candidate = false
   }
 
   now(): number {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { type HedgeOptions, Hedging, quantileOf } from '../../plugins/failover/hedging.ts'
 import { LatencyWindow } from '../../plugins/failover/latency-window.ts'
 import { retryBudget } from '../../plugins/failover/retry-budget.ts'
-import type { Attempt } from '../../plugins/upstreams/contract.ts'
+import type { Attempt } from '../../plugins/upstreams/failover-policy.ts'
 import { seededDice, virtualClock } from '../support/dice.ts'
 
 const GET = { upstream: 'u', route: 'r', repeatable: true, replayable: true } as Attempt

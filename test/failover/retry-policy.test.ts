@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import { Hedging } from '../../plugins/failover/hedging.ts'
 import { backoff, failoverPolicy, mayRetry, pause } from '../../plugins/failover/retry-policy.ts'
-import type { Attempt, Outcome, Target } from '../../plugins/upstreams/contract.ts'
+import type { Outcome, Target } from '../../plugins/upstreams/contract.ts'
+import type { Attempt } from '../../plugins/upstreams/failover-policy.ts'
 
 const GET = { repeatable: true, replayable: true }
 const POST = { repeatable: false, replayable: true }
@@ -23,6 +24,7 @@ function attempt(facts: Partial<Attempt>): Attempt {
     repeatable: true,
     replayable: true,
     elapsedMs: 0,
+    bound: false,
     untried: () => true,
     ...facts,
   }

@@ -53,6 +53,44 @@ describe('session affinity in a gateway', () => {
     }
   })
 
+  it('leaves a session where its login is: no hedge, no doubt and no error of the application moves it', async (t) => {
+    const origins = await targets(t, (name) => {
+      const known = new Set<string>()
+      return ({ url, headers }, response) => {
+        const { pathname, searchParams } = new URL(url, 'http://t')
+        const user = /login=(\w+)/.exec(String(headers.cookie))?.[1]
+        if (pathname === '/login') {
+          known.add(String(searchParams.get('user')))
+          response.setHeader('set-cookie', `login=${searchParams.get('user')}`)
+          response.end(name)
+          return
+        }
+        response.statusCode = known.has(user ?? '') ? Number(searchParams.get('status') ?? 200) : 401
+        // Who knows nobody is quick to say so.
+        const wait = response.statusCode === 401 ? 0 : Number(searchParams.get('wait') ?? 0)
+        setTimeout(() => response.end(name), wait)
+      }
+    })
+    const { port } = await gatewayTo(t, origins, {
+      upstream: { ...AFFINITY, loadBalancing: 'least-requests', failover: { hedge: { after: '20ms' } } },
+    })
+    const login = await ask(port, { url: '/login?user=ann' })
+    const home = login.body.toString()
+    const cookie = (login.headers['set-cookie'] ?? []).map((text) => text.split(';')[0]).join('; ')
+    const call = async (url: string, method = 'GET'): Promise<[number, string]> => {
+      const { status, body } = await ask(port, { url, method, headers: { cookie } })
+      return [status, body.toString()]
+    }
+    assert.deepEqual(await call('/slow?wait=100'), [200, home])
+    const slow = call('/slow?wait=400', 'POST')
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    for (let i = 0; i < 5; i++) assert.deepEqual(await call('/quick', 'POST'), [200, home])
+    assert.deepEqual(await slow, [200, home])
+    assert.deepEqual(await call('/broken?status=500'), [500, home])
+    for (const method of ['GET', 'POST'])
+      for (let i = 0; i < 5; i++) assert.deepEqual(await call('/quick', method), [200, home])
+  })
+
   it('survives the target’s absence and returns, and begins anew when it is removed', async (t) => {
     const origins = await targets(t)
     const down = new Set<Target>()

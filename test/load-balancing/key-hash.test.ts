@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { murmur3 } from '../../plugins/load-balancing/hash/murmur3.ts'
+import { murmur3 } from '../../plugins/upstreams/murmur3.ts'
 import { seededDice } from '../support/dice.ts'
 import { assertDistributed } from '../support/statistics.ts'
 

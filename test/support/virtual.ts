@@ -178,6 +178,7 @@ export async function virtualGateway(
     timeoutMs: undefined,
     editRequest: undefined,
     mirror: undefined,
+    binding: undefined,
   }
 
   const send = (method = 'GET'): Result => {

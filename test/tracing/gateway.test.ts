@@ -54,7 +54,9 @@ async function traced(
     {
       log: (line) => lines.push(JSON.parse(line)),
       use: async (app) => {
-        app.upstreams.defineBalancer('in-order', () => ({ pick: (candidates) => candidates[0] }))
+        app.upstreams.defineBalancer('in-order', () => ({
+          pick: (candidates, { tried }) => candidates.find((one) => !tried.has(one)) ?? candidates[0],
+        }))
         app.upstreams.balance('users', 'in-order', {})
         use?.(app)
       },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { FailoverPolicy, Target } from '../../plugins/upstreams/contract.ts'
+import type { Target } from '../../plugins/upstreams/contract.ts'
+import type { FailoverPolicy } from '../../plugins/upstreams/failover-policy.ts'
 import { countPicks, leased, originOf, pickOnce, registryOf, request } from './support.ts'
 
 /** Whether a promise is fulfilled already. */

@@ -1,4 +1,4 @@
-/** What a session's cookie says: `id.expires.signature`. */
+/** What a session's cookie says: `id.expires.nonce.signature`. */
 
 /** Characters of a target's id in cookies: 96 bits in base64url. */
 export const ID_LENGTH = 16
@@ -17,24 +17,21 @@ export interface Token {
   readonly id: string
   /** Unix time in seconds; 0 if it has no end of its own. */
   readonly expiresAt: number
+  /** Tells sessions at one target apart: 48 bits in base64url. */
+  readonly nonce: string
 }
 
-const FORM = /^([\w-]{16})\.([0-9a-z]{1,9})\.([\w-]{43})$/
+const FORM = /^([\w-]{16})\.([0-9a-z]{1,9})\.([\w-]{8})\.([\w-]{43})$/
 
-export function writeToken({ id, expiresAt }: Token, signer: Signer): string {
-  const said = `${id}.${expiresAt.toString(36)}`
+export function writeToken({ id, expiresAt, nonce }: Token, signer: Signer): string {
+  const said = `${id}.${expiresAt.toString(36)}.${nonce}`
   return `${said}.${signer.sign(said)}`
 }
 
 /** The token if it is ours and holds now (Unix time in seconds). */
 export function readToken(text: string, signer: Signer, now: number): Token | undefined {
-  const [, id = '', expires = '', signature = ''] = FORM.exec(text) ?? []
-  if (signature === '' || !signer.verify(`${id}.${expires}`, signature)) return undefined
+  const [, id = '', expires = '', nonce = '', signature = ''] = FORM.exec(text) ?? []
+  if (signature === '' || !signer.verify(`${id}.${expires}.${nonce}`, signature)) return undefined
   const expiresAt = Number.parseInt(expires, 36)
-  return expiresAt === 0 || expiresAt > now ? { id, expiresAt } : undefined
-}
-
-/** When the token ends, of one that was verified before. */
-export function expiryOf(text: string): number {
-  return Number.parseInt(FORM.exec(text)?.[2] ?? '0', 36)
+  return expiresAt === 0 || expiresAt > now ? { id, expiresAt, nonce } : undefined
 }

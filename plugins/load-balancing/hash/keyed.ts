@@ -1,7 +1,7 @@
 import type { Balancer, Candidates, LeaseRequest, PolicyContext, Target } from '../../upstreams/contract.ts'
+import { murmur3 } from '../../upstreams/murmur3.ts'
 import { type Bound, BoundedLoad } from './bounded-load.ts'
 import type { LookupTable } from './lookup-table.ts'
-import { murmur3 } from './murmur3.ts'
 
 /** Not among the seeds of a ring's points: a key that spells a target's id is a key like any other. */
 const KEY_SEED = 0x9747b28c

@@ -1,6 +1,6 @@
 import type { Candidates, Target } from '../../upstreams/contract.ts'
+import { murmur3 } from '../../upstreams/murmur3.ts'
 import { type LookupTable, weightsOf } from './lookup-table.ts'
-import { murmur3 } from './murmur3.ts'
 
 /** So many tables are kept for sets of targets that come back, as they do when one of them flaps. */
 const KEPT = 4

@@ -1,6 +1,6 @@
 import type { Candidates, Target } from '../../upstreams/contract.ts'
+import { murmur3 } from '../../upstreams/murmur3.ts'
 import { type LookupTable, weightsOf } from './lookup-table.ts'
-import { murmur3 } from './murmur3.ts'
 
 /** Points of a whole ring, at most. */
 const MOST_POINTS = 2 ** 22

@@ -1,5 +1,5 @@
 import type { Balancer, Candidates, Target } from '../../upstreams/contract.ts'
-import { murmur3 } from '../hash/murmur3.ts'
+import { murmur3 } from '../../upstreams/murmur3.ts'
 
 export interface SubsetOptions {
   /** Targets that one gateway uses, at least. */

@@ -1,5 +1,5 @@
 import type { Balancer, Candidates, PolicyContext, Target } from '../../upstreams/contract.ts'
-import { murmur3 } from '../hash/murmur3.ts'
+import { murmur3 } from '../../upstreams/murmur3.ts'
 
 /** Not the seed of any other: keys that spill are spread over the others like all keys. */
 const SPILL_SEED = 0x165667b1

@@ -1,0 +1,36 @@
+/** How an exchange goes on after an attempt: what a failover policy is told, and what it answers. */
+import type { Outcome, Target } from './contract.ts'
+
+/** Facts about an attempt that a failover policy decides from. They hold during the call: what is kept is copied. */
+export interface Attempt {
+  readonly upstream: string
+  /** Name of the route. */
+  readonly route: string
+  readonly target: Target
+  /** 1 for the first attempt of the exchange. */
+  readonly number: number
+  readonly method: string
+  /** The method is idempotent (RFC 9110, 9.2.2) or the route says that repeating does no harm. */
+  readonly repeatable: boolean
+  /** The body is held whole or there is none; false once a streamed byte is gone. */
+  readonly replayable: boolean
+  /** Milliseconds since the exchange began. */
+  readonly elapsedMs: number
+  /** It was made at the target that the client's session is with. */
+  readonly bound: boolean
+  /** Whether a target that could be used was not tried yet. */
+  untried(): boolean
+}
+
+/** Whether and when another attempt is made. Without one an exchange has a single attempt. */
+export interface FailoverPolicy {
+  /** Asked of every attempt that was answered, and of one that failed with no other under way. */
+  decide(attempt: Attempt, outcome: Outcome): { retry: false } | { retry: true; delayMs: number }
+  /**
+   * Asked when an attempt begins: after how many milliseconds without a complete answer another one may begin
+   * beside it. Undefined is never.
+   */
+  hedgeAfterMs?(attempt: Attempt): number | undefined
+  /** Asked when that time has come. A hedge that it grants is made if there is a target not tried yet. */
+  mayHedge?(attempt: Attempt): boolean
+}
