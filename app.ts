@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ConfigError } from './plugins/config/errors.ts'
 import { type LoadedGateway, loadGateway } from './plugins/config/load.ts'
+import { isFastifyCli } from './plugins/config/ports.ts'
 import { serverOptions } from './plugins/config/server.ts'
 import { collectLocalRoutes, restoreRequests } from './plugins/routing/local.ts'
 
@@ -26,7 +27,14 @@ async function app(fastify: FastifyInstance, opts: { readonly gateway?: LoadedGa
   await fastify.register(autoload, { dir: join(import.meta.dirname, 'routes'), options: {} })
   await fastify.serveRoutes()
   const problems = fastify.gatewayProblems()
-  if (problems.length > 0) throw new ConfigError(loaded.file, problems)
+  if (problems.length > 0) refuse(new ConfigError(loaded.file, problems))
+}
+
+/** `fastify start` catches nothing, and Node would print the list twice, below a line of its own source. */
+function refuse(error: ConfigError): never {
+  if (!isFastifyCli(process.argv[1])) throw error
+  console.error(error.message)
+  process.exit(1)
 }
 
 // No context of its own: what plugins decorate is found on the server itself, by `rewriteUrl` too.

@@ -12,6 +12,7 @@ import { loadScenario, scenarioNames } from './simulate/scenarios.ts'
 import { checkTheory } from './simulate/theory-check.ts'
 
 async function run(options: Options): Promise<void> {
+  if (options.task === 'help') return console.log(usage)
   const balancers = await definedBalancers()
   if (options.task === 'list') {
     for (const name of scenarioNames()) console.log(`${name.padEnd(16)} ${(await loadScenario(name)).about}`)

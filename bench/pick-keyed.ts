@@ -2,12 +2,11 @@
  * What a pick by key costs, in nanoseconds, with 3 and with 10,000 targets: `node bench/pick-keyed.ts`. With 10,000
  * it may cost three times as much.
  */
-import { maglev } from '../plugins/load-balancing/choose/maglev.ts'
-import { ringHash } from '../plugins/load-balancing/choose/ring-hash.ts'
 import { roundRobin } from '../plugins/load-balancing/choose/round-robin.ts'
 import { withSubset } from '../plugins/load-balancing/subset/subset.ts'
 import { zoneAware } from '../plugins/load-balancing/zone/zone-aware.ts'
 import type { Balancer, LeaseRequest, PolicyContext, Target } from '../plugins/upstreams/contract.ts'
+import { maglev, ringHash } from '../test/load-balancing/keyed.ts'
 import { seededDice } from '../test/support/dice.ts'
 import { type TestTarget, testTargets } from '../test/support/test-targets.ts'
 
@@ -46,7 +45,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'subset of 20 over ring-hash',
-    create: (targets) => withSubset(ringHash(context, {}), { size: 20, instance: 7 }, () => targets),
+    create: () => withSubset(context, ringHash(context, {}), { size: 20, instance: 7, of: 30 }),
   },
 ]
 

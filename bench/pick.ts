@@ -8,7 +8,8 @@
 
 import { parseArgs } from 'node:util'
 import { messageOf } from '../plugins/config/messages.ts'
-import type { Balancer, BalancerFactory, Candidates, Outcome } from '../plugins/upstreams/contract.ts'
+import type { DefinedBalancer } from '../plugins/upstreams/balancers.ts'
+import type { Balancer, Candidates, Outcome } from '../plugins/upstreams/contract.ts'
 import { TargetState } from '../plugins/upstreams/target.ts'
 import { buildGateway } from '../test/support/gateway.ts'
 
@@ -49,8 +50,8 @@ class Run {
   readonly #under: TargetState[] = []
   #turn = 0
 
-  constructor(create: BalancerFactory<never>, options: object, count: number, even: boolean) {
-    this.balancer = create(context, options as never)
+  constructor(balancer: DefinedBalancer, options: object, count: number, even: boolean) {
+    this.balancer = balancer.create(context, options)
     this.candidates = Array.from({ length: count }, (_, i) => {
       const origin = `http://10.${i >> 16}.${(i >> 8) & 255}.${i & 255}:8080`
       return new TargetState('bench', { origin, weight: even ? 1 : 1 + (i % 5), tier: 0, zone: '' })
@@ -116,9 +117,9 @@ for (const even of [true, false]) {
   for (const [name, options] of wanted) {
     const text = `${name} ${Object.values(options).join(' ')}`
     try {
-      const create = balancers.get(name) as BalancerFactory<never>
-      const few = new Run(create, options, FEW, even)
-      const many = new Run(create, options, MANY, even)
+      const balancer = balancers.get(name) as DefinedBalancer
+      const few = new Run(balancer, options, FEW, even)
+      const many = new Run(balancer, options, MANY, even)
       const ratios: number[] = []
       const times: [number[], number[]] = [[], []]
       for (let round = -2; round < rounds; round++) {

@@ -53,6 +53,7 @@ const facts: ExchangeFacts = {
   userAgent: 'bench',
   requestId: 'abcdef-1',
   route: '/users/*',
+  template: '/users/*',
   status: 200,
   aborted: false,
   broken: false,
@@ -63,7 +64,7 @@ const facts: ExchangeFacts = {
   targetPath: '/users/42',
   attempts: [record],
 }
-const bodyOf = exportRequest({ 'service.name': 'bench' }, 'holdfast')
+const bodyOf = exportRequest({ 'service.name': 'bench' }, { name: 'holdfast', version: '0' })
 let bytes = 0
 const exporter = new Exporter(
   {

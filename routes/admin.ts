@@ -1,25 +1,28 @@
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { decimal, flag, integer, object, optional, text } from '../plugins/config/kit.ts'
 import { read } from '../plugins/config/validate.ts'
 import type { Target, Upstream } from '../plugins/upstreams/contract.ts'
+import { GatewayError } from '../plugins/upstreams/errors.ts'
 
 const newTarget = object({
   origin: text(),
   weight: optional(decimal({ minimum: 0 })),
   tier: optional(integer({ minimum: 0, maximum: 9 })),
+  zone: optional(text()),
 })
 const targetChange = object({ weight: optional(decimal({ minimum: 0 })), draining: optional(flag()) })
 
 interface UpstreamParams {
   upstream: string
 }
+/** The rest of the path is an origin: its slashes may be there as they are. */
 interface TargetParams extends UpstreamParams {
-  target: string
+  '*': string
 }
 
-function shown({ origin, weight, tier, inflight, draining, share }: Target, eligible: readonly Target[]) {
-  const usable = eligible.some((target) => target.origin === origin)
-  return { origin, weight, tier, inflight, draining, share, usable }
+function shown(target: Target, eligible: readonly Target[]) {
+  const { origin, weight, tier, zone, inflight, draining, share } = target
+  return { origin, weight, tier, zone, inflight, draining, share, usable: eligible.includes(target) }
 }
 
 function listed(upstream: Upstream) {
@@ -27,8 +30,12 @@ function listed(upstream: Upstream) {
   return { name: upstream.name, targets: upstream.targets.map((target) => shown(target, eligible)) }
 }
 
-class NotFoundError extends Error {
-  readonly statusCode = 404
+function notFound(told: string): GatewayError {
+  return new GatewayError('GTW_NOT_FOUND', 404, 'client', told)
+}
+
+function badRequest(told: string): GatewayError {
+  return new GatewayError('GTW_BAD_REQUEST', 400, 'client', told)
 }
 
 /** The upstreams and their targets, to look at and to change while running. Lost on a restart. */
@@ -38,16 +45,34 @@ const admin: FastifyPluginAsync = async (app) => {
 
   const upstreamOf = ({ upstream }: UpstreamParams): Upstream => {
     const found = app.upstreams.upstreams.get(upstream)
-    if (found === undefined) throw new NotFoundError(`no upstream is named "${upstream}"`)
+    if (found === undefined) throw notFound(`no upstream is named "${upstream}"`)
     return found
   }
   const targetOf = (params: TargetParams): [Upstream, Target] => {
     const upstream = upstreamOf(params)
-    const target = upstream.targets.find(({ origin }) => origin === params.target)
-    if (target === undefined)
-      throw new NotFoundError(`"${params.target}" is no target of "${params.upstream}"`)
+    const wanted = params['*']
+    const target = upstream.targets.find(({ origin }) => origin === wanted)
+    if (target === undefined) {
+      const example = encodeURIComponent('http://10.0.0.1:8080')
+      throw notFound(
+        `"${wanted}" is no target of "${upstream.name}"; write its origin as GET /upstreams/${upstream.name} ` +
+          `shows it, percent-encoded if something on the way changes its slashes: ${example}`,
+      )
+    }
     return [upstream, target]
   }
+  const announce = (upstream: Upstream, target: Target, name: string, why: string): void => {
+    const none = upstream.eligible().length === 0
+    app.upstreams.announce({
+      name,
+      upstream: upstream.name,
+      target,
+      by: 'admin',
+      why: none ? `${why}; no target is left` : why,
+      level: none ? 'warn' : 'info',
+    })
+  }
+  const by = ({ ip }: FastifyRequest): string => `by ${ip}`
 
   listener.get('/upstreams', async () => [...app.upstreams.upstreams.values()].map(listed))
 
@@ -55,45 +80,56 @@ const admin: FastifyPluginAsync = async (app) => {
     listed(upstreamOf(params)),
   )
 
-  listener.post<{ Params: UpstreamParams }>(
-    '/upstreams/:upstream/targets',
-    async ({ params, body }, reply) => {
-      const upstream = upstreamOf(params)
-      const spec = read(newTarget, body)
-      try {
-        const target = upstream.add(spec)
-        reply.code(201)
-        return shown(target, upstream.eligible())
-      } catch (error) {
-        throw Object.assign(error as Error, { statusCode: 400 })
-      }
-    },
-  )
+  listener.post<{ Params: UpstreamParams }>('/upstreams/:upstream/targets', async (request, reply) => {
+    const upstream = upstreamOf(request.params)
+    const spec = read(newTarget, request.body)
+    let target: Target
+    try {
+      target = upstream.add(spec)
+    } catch (error) {
+      throw badRequest((error as Error).message)
+    }
+    const { weight, tier } = target
+    announce(upstream, target, 'target-added', `${by(request)}, with weight ${weight} in tier ${tier}`)
+    reply.code(201)
+    return shown(target, upstream.eligible())
+  })
 
-  listener.patch<{ Params: TargetParams }>(
-    '/upstreams/:upstream/targets/:target',
-    async ({ params, body }) => {
-      const [upstream, target] = targetOf(params)
-      const { weight, draining } = read(targetChange, body)
-      if (weight === undefined && draining === undefined)
-        throw Object.assign(new TypeError('changes nothing; say "weight" or "draining"'), { statusCode: 400 })
-      if (weight !== undefined) upstream.setWeight(target, weight)
-      if (draining === true) upstream.drain(target)
-      if (draining === false) upstream.undrain(target)
-      return shown(target, upstream.eligible())
-    },
-  )
+  listener.patch<{ Params: TargetParams }>('/upstreams/:upstream/targets/*', async (request) => {
+    const [upstream, target] = targetOf(request.params)
+    const { weight, draining } = read(targetChange, request.body)
+    if (weight === undefined && draining === undefined)
+      throw badRequest('changes nothing; say "weight" or "draining"')
+    if (weight !== undefined) {
+      const before = target.weight
+      upstream.setWeight(target, weight)
+      announce(upstream, target, 'weight-set', `${by(request)}, from ${before} to ${weight}`)
+    }
+    if (draining === true) {
+      void upstream.drain(target)
+      announce(upstream, target, 'target-draining', by(request))
+    } else if (draining === false) {
+      upstream.undrain(target)
+      announce(upstream, target, 'target-taken-back', by(request))
+    }
+    return shown(target, upstream.eligible())
+  })
 
   // Answers at once: the target is gone when its last request has ended.
-  listener.delete<{ Params: TargetParams }>(
-    '/upstreams/:upstream/targets/:target',
-    async ({ params }, reply) => {
-      const [upstream, target] = targetOf(params)
-      upstream.remove(target).catch((error) => app.log.error({ err: error }, 'a target could not be removed'))
-      reply.code(202)
-      return shown(target, upstream.eligible())
-    },
-  )
+  listener.delete<{ Params: TargetParams }>('/upstreams/:upstream/targets/*', async (request, reply) => {
+    const [upstream, target] = targetOf(request.params)
+    const who = by(request)
+    const removed = upstream.remove(target)
+    announce(upstream, target, 'target-draining', `${who}, to be removed`)
+    removed.then(
+      () => {
+        if (!upstream.targets.includes(target)) announce(upstream, target, 'target-removed', who)
+      },
+      (error) => app.log.error({ err: error }, 'a target could not be removed'),
+    )
+    reply.code(202)
+    return shown(target, upstream.eligible())
+  })
 }
 
 export default admin

@@ -1,18 +1,22 @@
 /**
  * `npm run api-key`: makes an API key for a consumer, and says what of it goes into the config.
+ * `npm run api-key -- --hash`: reads a key that there is already, made elsewhere, and says the same.
  * `npm run api-key -- --password`: reads a password and prints its hash.
  */
 
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
-import { makeKey } from '../plugins/auth/api-key/key.ts'
+import { isMistyped, LONGEST_KEY, makeKey } from '../plugins/auth/api-key/key.ts'
+import { isGuessable } from '../plugins/auth/api-key/keys.ts'
+import { hashKey } from '../plugins/auth/api-key/node.ts'
 import { hashPassword } from '../plugins/auth/basic/node.ts'
 import { DEFAULT_COST } from '../plugins/auth/basic/phc.ts'
 import { dateMs } from '../plugins/config/dates.ts'
 import { messageOf } from '../plugins/config/messages.ts'
 
 const USAGE = `usage: npm run api-key -- [--name <what for>] [--expires <date>]
+       npm run api-key -- --hash [--name <what for>] [--expires <date>] < file-with-the-key
        npm run api-key -- --password < file-with-the-password`
 
 function fail(message: string): never {
@@ -26,6 +30,7 @@ function options() {
       options: {
         name: { type: 'string' },
         expires: { type: 'string' },
+        hash: { type: 'boolean', default: false },
         password: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -36,7 +41,7 @@ function options() {
 }
 
 /** From a pipe or, typed, without being shown: an argument would be in the shell's history and in every `ps`. */
-async function readPassword(): Promise<string> {
+async function readSecret(what: string): Promise<string> {
   const { stdin, stderr } = process
   if (!stdin.isTTY) {
     const chunks: Buffer[] = []
@@ -46,19 +51,36 @@ async function readPassword(): Promise<string> {
       .toString('utf8')
       .replace(/\r?\n$/, '')
   }
-  stderr.write('Password: ')
+  stderr.write(`${what}: `)
   const lines = createInterface({ input: stdin, terminal: true })
-  const password = await lines.question('')
+  const text = await lines.question('')
   lines.close()
   stderr.write('\n')
-  return password
+  return text
 }
 
-const { name, expires, password, help } = options()
+/** Shorter ones can be tried out one after another, by whoever has got hold of the config. */
+const SHORT_KEY = 20
+
+async function readKey(): Promise<string> {
+  const key = await readSecret('Key')
+  if (key.length > LONGEST_KEY) fail(`the key is longer than ${LONGEST_KEY} characters: none is taken then`)
+  if (!/^[!-~]+$/.test(key))
+    fail('a key has visible ASCII characters only, and no blanks; send it in with printf %s')
+  if (isMistyped(key))
+    fail('the key looks like one of ours, but its checksum is wrong: something of it is missing')
+  if (isGuessable(key)) fail('anybody would try that; make a key with `npm run api-key`')
+  if (key.length < SHORT_KEY)
+    console.error(`The key has less than ${SHORT_KEY} characters: unless it is random, make a new one.\n`)
+  return key
+}
+
+const { name, expires, hash, password, help } = options()
 if (help) console.log(USAGE)
 else if (password) {
-  if (name !== undefined || expires !== undefined) fail(`--name and --expires are for keys\n${USAGE}`)
-  const text = await readPassword()
+  if (name !== undefined || expires !== undefined || hash)
+    fail(`--name, --expires and --hash are for keys\n${USAGE}`)
+  const text = await readSecret('Password')
   if (text === '')
     fail(
       'the password is empty; type one, or send it in: printf %s "$PASSWORD" | npm run -s api-key -- --password',
@@ -69,15 +91,17 @@ else if (password) {
 } else {
   if (expires !== undefined && Number.isNaN(dateMs(expires)))
     fail(`"${expires}" is no date; write "2027-01-31" or "2027-01-31T18:00:00Z"`)
-  const key = makeKey(randomBytes(32))
-  const hash = `sha256:${createHash('sha256').update(key).digest('hex')}`
+  const key = hash ? await readKey() : makeKey(randomBytes(32))
   const facts = [
-    `hash: '${hash}'`,
+    `hash: '${hashKey(key)}'`,
     ...(name === undefined ? [] : [`name: ${JSON.stringify(name)}`]),
     ...(expires === undefined ? [] : [`expires: '${expires}'`]),
   ]
-  console.error('The key, for whoever is to use it. It is shown this once and kept nowhere:\n')
-  console.log(key)
-  console.error('\nFor gateway.config.ts, among the `apiKeys` of a consumer:\n')
+  if (!hash) {
+    console.error('The key, for whoever is to use it. It is shown this once and kept nowhere:\n')
+    console.log(key)
+    console.error('')
+  }
+  console.error('For gateway.config.ts, among the `apiKeys` of a consumer:\n')
   console.error(`  { ${facts.join(', ')} },`)
 }

@@ -1,5 +1,5 @@
+import type { DefinedBalancer } from '../plugins/upstreams/balancers.ts'
 import type {
-  BalancerFactory,
   Lease,
   LeaseRefusal,
   LeaseRequest,
@@ -10,7 +10,7 @@ import type {
 import { Registry } from '../plugins/upstreams/registry.ts'
 import type { Fleet, PolicyChoice } from './fleet.ts'
 
-export type Balancers = ReadonlyMap<string, BalancerFactory<never>>
+export type Balancers = ReadonlyMap<string, DefinedBalancer>
 
 const NAME = 'fleet'
 
@@ -35,7 +35,7 @@ export class Gateway {
       zone,
     }))
     this.#registry = new Registry(context, { [NAME]: { targets, capacity: fleet.limit ?? 384 } })
-    for (const [name, create] of balancers) this.#registry.defineBalancer(name, create)
+    for (const [name, balancer] of balancers) this.#registry.balancers.set(name, balancer)
     this.#upstream = this.#registry.upstream(NAME)
     this.#targets = this.#upstream.targets
     this.#numbers = new Map(this.#targets.map((target, number) => [target, number]))

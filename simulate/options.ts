@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 export const usage = `Usage: npm run simulate -- [options]
 
   --scenario <name|file>  a file of simulate/scenarios, or a .ts or .json file of yours   default: even
-  --policies <list>       with options as p2c:load=ewma   default: the scenario's, or all
+  --policies <list>       with options as p2c:load=ewma or maglev:bounded.eps=1   default: the scenario's, or all
   --requests <n>          default: the scenario's
   --seed <n>              default: 1
   --load <share>          instead of the scenario's
@@ -12,6 +12,10 @@ export const usage = `Usage: npm run simulate -- [options]
   --list                  names the scenarios and the balancers
   --docs                  makes the plots and tables of docs/load-balancing.md again
   --theory                holds the simulator against queueing theory, with large samples
+  --help                  says this
+
+For example: npm run simulate -- --scenario antagonists --policies random,prequal:probe.path=/load --requests 200000
+A fleet of your own: docs/load-balancing.md, "Your own fleet".
 `
 
 export interface Options {
@@ -22,7 +26,7 @@ export interface Options {
   readonly load: number | undefined
   readonly plot: string | undefined
   readonly json: string | undefined
-  readonly task: 'run' | 'list' | 'docs' | 'theory'
+  readonly task: 'run' | 'list' | 'docs' | 'theory' | 'help'
 }
 
 /** @throws Error that says what is wrong with the command line */
@@ -40,9 +44,10 @@ export function readOptions(args: readonly string[]): Options {
       list: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
       theory: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
   })
-  const tasks = (['list', 'docs', 'theory'] as const).filter((task) => values[task])
+  const tasks = (['help', 'list', 'docs', 'theory'] as const).filter((task) => values[task])
   if (tasks.length > 1) throw new Error(`--${tasks[0]} and --${tasks[1]} are two runs; take one`)
   return {
     scenario: values.scenario,

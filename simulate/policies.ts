@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import app from '../app.ts'
 import { readGateway } from '../plugins/config/load.ts'
-import { messageOf } from '../plugins/config/messages.ts'
+import { isObject } from '../plugins/config/plain.ts'
 import { serverOptions } from '../plugins/config/server.ts'
 import type { PolicyChoice } from './fleet.ts'
 import type { Balancers } from './gateway.ts'
@@ -20,22 +20,42 @@ export async function definedBalancers(): Promise<Balancers> {
   return balancers
 }
 
-/** `p2c`, or `p2c:load=peak-ewma`, with more options behind further colons; values are JSON or text. */
-export function readPolicy(written: string): PolicyChoice {
-  const [policy, ...pairs] = written.split(/:(?![^{]*\})/) as [string, ...string[]]
+/**
+ * `p2c`, or `p2c:load=peak-ewma`, with more options behind further colons or, as tables have it, spaces; those within
+ * others as `maglev:bounded.eps=1`; values are JSON or text.
+ */
+export function readPolicy(said: string): PolicyChoice {
+  const [policy, ...pairs] = said.split(/[: ]+(?![^{]*\})/) as [string, ...string[]]
   if (pairs.length === 0) return policy
-  const options = pairs.map((pair) => {
-    const [, name, value] = /^(\w+)=(.+)$/.exec(pair) ?? []
-    if (name === undefined || value === undefined) {
-      throw new Error(`"${written}": write options as ${policy}:name=value`)
-    }
-    try {
-      return [name, JSON.parse(value)]
-    } catch {
-      return [name, value]
-    }
-  })
-  return { ...Object.fromEntries(options), policy }
+  const options: Options = {}
+  for (const pair of pairs) {
+    const [, path, value] = /^(\w+(?:\.\w+)*)=(.+)$/.exec(pair) ?? []
+    if (path === undefined || value === undefined)
+      throw new Error(`"${said}": write options as ${policy}:name=value, or ${policy}:name.inner=value`)
+    set(options, path.split('.'), jsonOrText(value), said)
+  }
+  return { ...options, policy }
+}
+
+interface Options {
+  [name: string]: unknown
+}
+
+function set(options: Options, [name = '', ...rest]: readonly string[], value: unknown, said: string): void {
+  const before = Object.hasOwn(options, name) ? options[name] : undefined
+  if (before !== undefined && (rest.length === 0 || !isObject(before)))
+    throw new Error(`"${said}": "${name}" is said twice; say it once`)
+  const inner: Options = isObject(before) ? before : {}
+  if (rest.length > 0) set(inner, rest, value, said)
+  options[name] = rest.length > 0 ? inner : value
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
 }
 
 /** How tables and plots call it: `p2c load=ewma`, `prequal probe`, `maglev bounded.eps=1`. */
@@ -54,14 +74,12 @@ export function labelOf(choice: PolicyChoice): string {
 /** Why this choice cannot be simulated, or undefined. */
 export function problemOf(choice: PolicyChoice, balancers: Balancers): string | undefined {
   const { policy, ...options } = typeof choice === 'string' ? { policy: choice } : choice
-  const create = balancers.get(policy)
-  if (create === undefined) {
+  const balancer = balancers.get(policy)
+  if (balancer === undefined) {
     return `no balancer is named "${policy}"; there are ${[...balancers.keys()].join(', ')}`
   }
-  try {
-    create({ now: () => 0, random: () => 0 }, options as never)
-    return undefined
-  } catch (error) {
-    return `${labelOf(choice)}: ${messageOf(error)}`
-  }
+  const problems = balancer.problems(options)
+  if (problems.length === 0) return undefined
+  const texts = problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+  return `${labelOf(choice)}: ${texts.join('; ')}`
 }

@@ -1,19 +1,17 @@
 import type { Ask } from '../plugins/load-balancing/prequal/probes.ts'
 import { registerLoadAware } from '../plugins/load-balancing/register-load-aware.ts'
-import type { BalancerFactory, Target, UpstreamRegistry } from '../plugins/upstreams/contract.ts'
+import type { Target } from '../plugins/upstreams/contract.ts'
+import { Registry } from '../plugins/upstreams/registry.ts'
 import type { Balancers } from './gateway.ts'
 
 /** The same balancers, but with probes that go to the simulated fleet and not over HTTP. */
 export function withProbes(balancers: Balancers, ask: Ask): Balancers {
-  const all = new Map(balancers)
-  if (!all.has('prequal')) return all
-  const registry = {
-    defineBalancer(name: string, create: BalancerFactory<never>) {
-      if (name === 'prequal') all.set(name, create)
-    },
-  }
-  registerLoadAware(registry as unknown as UpstreamRegistry, ask)
-  return all
+  const registry = new Registry({ now: () => 0, random: () => 0 }, {})
+  registerLoadAware(registry, ask)
+  const prequal = registry.balancers.get('prequal')
+  return prequal === undefined || !balancers.has('prequal')
+    ? balancers
+    : new Map([...balancers, ['prequal', prequal]])
 }
 
 /** Probes under way, in the order in which they were sent and come back. */

@@ -1,7 +1,8 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { messageOf } from '../plugins/config/messages.ts'
 import { checkFleet } from './check.ts'
 import type { Fleet } from './fleet.ts'
 
@@ -28,6 +29,12 @@ export async function loadScenario(name: string): Promise<Fleet> {
 }
 
 async function read(file: string): Promise<unknown> {
-  if (file.endsWith('.json')) return JSON.parse(await readFile(file, 'utf8'))
-  return (await import(pathToFileURL(file).href)).default
+  if (!existsSync(file)) throw new Error(`there is no file "${file}"`)
+  if (!file.endsWith('.json')) return (await import(pathToFileURL(file).href)).default
+  const text = await readFile(file, 'utf8')
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Error(`${file} is no JSON: ${messageOf(error)}`)
+  }
 }

@@ -1,3 +1,4 @@
+import { defined } from '../plugins/upstreams/balancers.ts'
 import type { Balancer, PolicyContext } from '../plugins/upstreams/contract.ts'
 import { dice } from './dice.ts'
 import type { Distribution } from './distribution.ts'
@@ -63,8 +64,8 @@ export function uniform({ random }: PolicyContext): Balancer {
 }
 
 export const textbookBalancers: Balancers = new Map([
-  ['uniform', uniform as never],
-  ['two-choices', twoChoices as never],
+  ['uniform', defined(uniform)],
+  ['two-choices', defined(twoChoices)],
 ])
 
 /** Random dispatch to many M/M/1 queues: 10, 20, 100 at a load of 0.9, 0.95, 0.99. */

@@ -26,7 +26,7 @@ const STATUS = { serving: Buffer.from([8, 1]), notServing: Buffer.from([8, 2]) }
 
 async function startServer(t: Pick<TestContext, 'after'>, name: string) {
   const server = new grpc.Server()
-  const state = { serving: true, calls: 0, checks: 0 }
+  const state = { serving: true, unavailable: false, calls: 0, checks: 0 }
   server.addService(HEALTH, {
     check: (_call: unknown, done: grpc.sendUnaryData<Buffer>) => {
       state.checks++
@@ -36,6 +36,10 @@ async function startServer(t: Pick<TestContext, 'after'>, name: string) {
   server.addService(ECHO, {
     say: (call: grpc.ServerUnaryCall<Buffer, Buffer>, done: grpc.sendUnaryData<Buffer>) => {
       state.calls++
+      if (state.unavailable) {
+        done({ code: grpc.status.UNAVAILABLE, details: 'no database' })
+        return
+      }
       const trailers = new grpc.Metadata()
       trailers.set('x-from', name)
       done(null, Buffer.concat([Buffer.from(`${name}:`), call.request]), trailers)
@@ -129,4 +133,18 @@ test('a server that says NOT_SERVING, and one that dies, are not noticed by call
   b.kill()
   for (let i = 0; i < 40; i++) assert.equal((await unary('/test.Echo/Say', 'x')).text, 'c:x')
   assert.ok(c.state.checks > 1)
+})
+
+test('a server that answers UNAVAILABLE fails, though its HTTP status is 200: it gets no more', async (t) => {
+  const { unary, servers } = await calls(t)
+  const [a] = servers as [(typeof servers)[0]]
+  a.state.unavailable = true
+  let failed = 0
+  for (let i = 0; i < 60; i++) {
+    await unary('/test.Echo/Say', 'x').catch(({ code }) => {
+      assert.equal(code, grpc.status.UNAVAILABLE)
+      failed++
+    })
+  }
+  assert.ok(failed <= 2, `${failed} calls failed`)
 })

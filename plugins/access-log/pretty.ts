@@ -42,7 +42,8 @@ function bare(origin: string): string {
 }
 
 function came({ outcome, status }: AttemptEntry): string {
-  return status === undefined ? outcome : String(status)
+  if (status === undefined) return outcome
+  return outcome === 'answered' ? String(status) : `${status} ${outcome}`
 }
 
 function attemptLine(entry: AttemptEntry, paint: Paint): string {

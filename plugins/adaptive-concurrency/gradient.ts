@@ -27,6 +27,8 @@ const SCALE = new LatencyScale(0.01)
 const JITTER = 0.15
 /** After this many windows at the lowest limit minRTT itself is doubted. */
 const WINDOWS_AT_MIN = 5
+/** A measurement waits so long for a quiet time of itself, before it makes one. */
+const PATIENCE_MS = 1000
 
 /**
  * How many attempts a target can have under way before they only wait for each other, learnt from latency: Envoy's
@@ -35,9 +37,10 @@ const WINDOWS_AT_MIN = 5
  * gradient = clamp(minRTT x (1 + buffer) / sampleRTT, 0.5, 2)
  * limit = gradient x limit + sqrt(gradient x limit)
  *
- * minRTT is measured at the start, and every `minRttInterval` from then on, with the limit lowered to `min`.
+ * minRTT is measured at the start, and every `minRttInterval` from then on, while no more than `min` are under way. If
+ * there is no such time for a second, the limit is lowered to `min`.
  *
- * Unlike Envoy's: one for each target and not for the cluster; latency counts to the response head and not to the
+ * Unlike Envoy's: a measurement waits for a quiet time first; one for each target and not for the cluster; latency counts to the response head and not to the
  * last byte; a window goes on until it has `minSamples`; and the limit does not grow while less than half of it is
  * used (Netflix's concurrency-limits), so that a quiet night does not end in a morning without one. It has no timers:
  * time is looked at when a sample comes.
@@ -50,6 +53,10 @@ export class GradientLimit {
   #limit: number
   #minRtt = 0
   #measuring = true
+  /** The limit is down to `min` for the measurement. */
+  #lowered = false
+  /** Monotonic milliseconds: when more than `min` were last under way. */
+  #crowdedAt = Number.NEGATIVE_INFINITY
   #since: number
   #measureAt = Number.POSITIVE_INFINITY
   #windowsAtMin = 0
@@ -65,7 +72,7 @@ export class GradientLimit {
 
   /** Attempts that may be under way at once now. */
   get limit(): number {
-    return this.#measuring ? this.#options.min : this.#limit
+    return this.#lowered ? this.#options.min : this.#limit
   }
 
   /** Milliseconds; 0 until it has been measured. */
@@ -76,6 +83,7 @@ export class GradientLimit {
   /** @param inflight attempts under way, without the one that asks */
   admits(inflight: number): boolean {
     if (inflight >= this.limit) return false
+    if (this.#measuring && inflight >= this.#options.min) this.#crowdedAt = this.#context.now()
     if (inflight >= this.#peak) this.#peak = inflight + 1
     return true
   }
@@ -88,10 +96,16 @@ export class GradientLimit {
     const now = this.#context.now()
     const { interval, minSamples, minRttSamples } = this.#options
     if (this.#measuring) {
-      // Begun under the higher limit, it would make minRTT look higher than it is.
-      if (startedAt < this.#since) return
-      this.#samples.add(milliseconds)
-      if (this.#samples.count >= minRttSamples) this.#measured(now)
+      // Begun in a crowd, or before the limit was lowered, it would make minRTT look higher than it is.
+      if (startedAt >= this.#since && (this.#lowered || startedAt > this.#crowdedAt)) {
+        this.#samples.add(milliseconds)
+        if (this.#samples.count >= minRttSamples) this.#measured(now)
+      }
+      const crowded = now - this.#crowdedAt < PATIENCE_MS
+      if (this.#measuring && !this.#lowered && crowded && now - this.#since >= PATIENCE_MS) {
+        this.#lowered = true
+        this.#begin(now)
+      }
       return
     }
     this.#samples.add(milliseconds)
@@ -120,6 +134,7 @@ export class GradientLimit {
   #measured(now: number): void {
     this.#minRtt = this.#samples.quantile(this.#options.quantile)
     this.#measuring = false
+    this.#lowered = false
     this.#measureAt = now + this.#options.minRttInterval * (1 + JITTER * this.#context.random())
     this.#begin(now)
   }

@@ -15,19 +15,19 @@ const adaptiveConcurrency = optional(
     /** Fewest latencies from which the limit is changed. Default 25. */
     minSamples: withDefault(integer(count), 25),
     /**
-     * The latency without load is measured at the start and then this often, up to 15 % later: for that time a target
-     * is given `min` requests at once. Default 30s.
+     * The latency without load is measured at the start and then this often, up to 15 % later: where there is no
+     * quiet time for it, a target is given `min` requests at once. Default 30s.
      */
     minRttInterval: withDefault(duration({ minimum: '1s', maximum: '1d' }), '30s'),
     /** Latencies that such a measurement takes. Default 50. */
     minRttSamples: withDefault(integer(count), 50),
     /** Part of the latency without load by which latency may be higher and still be well. Default 0.25. */
     buffer: withDefault(decimal({ minimum: 0, maximum: 10 }), 0.25),
-    /** Lowest limit, and the one while the latency without load is measured. Default 3. */
+    /** Lowest limit, and what a target has under way at most in a quiet time. Default 3. */
     min: withDefault(integer(count), 3),
     /** Highest limit. Default 1000. */
     max: withDefault(integer(count), 1000),
-    /** The limit that a target begins with, after the first measurement. Default 20. */
+    /** The limit that a target begins with. Default 20. */
     initial: withDefault(integer(count), 20),
   }),
 )

@@ -1,4 +1,4 @@
-import type { HealthSource, Outcome, PolicyContext, Target } from '../upstreams/contract.ts'
+import type { HealthSource, LeaseRequest, Outcome, PolicyContext, Target } from '../upstreams/contract.ts'
 import { GradientLimit, type GradientOptions } from './gradient.ts'
 
 /**
@@ -28,8 +28,9 @@ export class LimitSource implements HealthSource {
     return true
   }
 
-  admit(target: Target): boolean {
-    return this.#limits.get(target)?.admits(target.inflight) ?? true
+  /** Tunnels have a bound of their own, and say nothing of how many requests a target can take. */
+  admit(target: Target, { tunnel }: LeaseRequest): boolean {
+    return tunnel === true || (this.#limits.get(target)?.admits(target.inflight - target.tunnels) ?? true)
   }
 
   onOutcome(target: Target, outcome: Outcome, startedAt: number): void {

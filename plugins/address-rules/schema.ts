@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import { nonEmptyList, object, optional } from '../config/kit.ts'
+import { guarded, nonEmptyList, object, optional } from '../config/kit.ts'
 import { addressOrRange } from '../config/schema.ts'
 
 const properties = {
@@ -15,8 +15,10 @@ const addresses = optional(object(properties))
 /** Clients of this route by their address, in addition to what holds for the gateway. Default: all. */
 const routeAddresses = optional(object(properties))
 
-export const schema = { gateway: { addresses }, route: { addresses: routeAddresses } }
-export const guardKeys = ['addresses']
+export const schema = {
+  gateway: { addresses: guarded(addresses) },
+  route: { addresses: guarded(routeAddresses) },
+}
 
 declare module '../config/define.ts' {
   interface GatewaySchema {

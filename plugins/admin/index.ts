@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import fp from 'fastify-plugin'
 import { listenError, opensWith } from '../config/bind.ts'
 import { GatewayError } from '../upstreams/errors.ts'
-import { isOwnHost } from './own-host.ts'
+import { ownHosts } from './own-host.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -30,16 +30,22 @@ export default fp(
       reply.code(status).type('application/problem+json')
       return { type: 'about:blank', status, title: error.code ?? error.name, detail: error.message }
     })
+    listener.setNotFoundHandler(() => {
+      const told = 'There is nothing here by this path and method; docs/admin.md shows what there is'
+      throw new GatewayError('GTW_NOT_FOUND', 404, 'client', told)
+    })
+    const isOwn = ownHosts([admin.host, ...admin.hosts])
     // A page in an operator's browser can reach loopback, but cannot choose another Host than its own.
     listener.addHook('onRequest', async ({ host }) => {
-      if (!isOwnHost(host, admin.host)) {
-        throw new GatewayError(
-          'GTW_ADMIN_HOST',
-          403,
-          'client',
-          `The admin listener does not answer to "${host}"`,
-        )
-      }
+      if (isOwn(host)) return
+      const told = `The admin listener does not answer to "${host}"; name it in admin.hosts, or use an address`
+      throw new GatewayError('GTW_ADMIN_HOST', 403, 'client', told)
+    })
+    // Who may have changed something, whichever plugin's endpoint it was; who looks is not told. Not when it has been
+    // answered: somebody who leaves without waiting for that has changed it all the same.
+    listener.addHook('onSend', async ({ method, url, ip, log }, { statusCode }) => {
+      if (method !== 'GET' && method !== 'HEAD')
+        log.info({ method, url, status: statusCode, client: ip }, 'admin request')
     })
 
     opensWith(app.server, async () => {

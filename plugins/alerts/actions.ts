@@ -92,8 +92,7 @@ function drain(upstream: Upstream, origin: string, by: string): Started | string
   const target = upstream.targets.find((one) => one.origin === origin)
   if (target === undefined) return `"${origin}" is no target any more`
   if (target.draining) return `"${origin}" is draining already`
-  if (!upstream.eligible().some((one) => one !== target))
-    return `"${origin}" is the last target that can be used`
+  if (!upstream.offers((one) => one !== target)) return `"${origin}" is the last target that can be used`
   // Not waited for: what it has under way it finishes.
   void upstream.drain(target, by)
   return {
@@ -103,7 +102,7 @@ function drain(upstream: Upstream, origin: string, by: string): Started | string
     over: () => {
       if (!upstream.targets.includes(target)) return 'its target is gone'
       if (!target.draining) return 'it was taken back by hand'
-      return upstream.eligible().length === 0 ? 'no other target is left' : undefined
+      return upstream.offers(() => true) ? undefined : 'no other target is left'
     },
   }
 }

@@ -53,8 +53,8 @@ export function collectorsOf(from: Collected): Collector[] {
     labels: ['upstream'],
     collect(add) {
       for (const upstream of upstreams) {
-        const value = gauge({ kind: 'upstream', name: upstream }, of)
-        if (value !== undefined) add(value, upstream)
+        // Where it is not known it is not a number: a series that is missing would be missed in no sum.
+        add(gauge({ kind: 'upstream', name: upstream }, of) ?? Number.NaN, upstream)
       }
     },
   })
@@ -92,6 +92,11 @@ export function collectorsOf(from: Collected): Collector[] {
     },
     counts('alert_shed_total', 'Requests that an action of an alert refused.', shed),
     counts('alert_rate_limited_total', 'Requests that a rate limit refused.', rateLimited),
+    ofUpstream(
+      'alert_usable_targets',
+      'Targets that a request could get now; NaN while unchecked.',
+      'usable',
+    ),
     ofUpstream('alert_expected_targets', 'Targets of the tiers in use and of those before them.', 'expected'),
     ofUpstream('alert_capacity', 'Attempts that eligible targets may have under way.', 'capacity'),
   ]

@@ -11,18 +11,18 @@ const newSilence = object({
   where: record(text(), { least: 1 }),
   /** One of the two. */
   until: optional(text()),
-  for: optional(duration()),
+  for: optional(duration({ maximum: '365d' })),
   comment: withDefault(text({ pattern: '^[\\s\\S]{0,1000}$', remedy: 'write up to 1000 characters' }), ''),
 })
 
 const time = (timeOfDay: number): string => new Date(timeOfDay).toISOString()
 
 function shown(alert: Alert, service: AlertService) {
-  const { rule, state, value, startsAt, endsAt, fingerprint } = alert
+  const { rule, labels, state, value, startsAt, endsAt, fingerprint } = alert
   return {
     name: rule.name,
     state,
-    labels: rule.labels,
+    labels,
     annotations: annotationsOf(alert),
     fingerprint,
     silenced: service.silenced(alert),

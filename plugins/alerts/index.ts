@@ -1,5 +1,6 @@
+import type { Server } from 'node:net'
+import { hostname } from 'node:os'
 import fp from 'fastify-plugin'
-import { certificateEnds } from '../config/certificate-ends.ts'
 import { collectorsOf, Tally } from './collectors.ts'
 import { addEndpoints } from './endpoints.ts'
 import { countersFrom } from './engine/sources.ts'
@@ -11,6 +12,10 @@ import { Shedding } from './shedding.ts'
 
 /** On a stop, what is still to be told has this long. */
 const LAST_TRY_MS = 2000
+
+/** The host's name and the port, or the path of a socket: the same after the next start. */
+const instanceAt = (address: ReturnType<Server['address']>): string =>
+  `${hostname()}:${typeof address === 'object' ? address?.port : address}`
 
 export default fp(
   async (app) => {
@@ -33,7 +38,6 @@ export default fp(
     app.upstreams.onTargetChange(({ kind, target }) => {
       if (kind === 'removed') heard.forget(target)
     })
-    const expiry = Math.min(...certificateEnds(app.gateway).map(({ at }) => at))
     const gauge = gaugesOf(
       app.upstreams,
       heard,
@@ -41,7 +45,11 @@ export default fp(
         const { limits } = upstreams[name] as (typeof upstreams)[string]
         return limits.connections + limits.queue
       },
-      () => (Number.isFinite(expiry) ? expiry - Date.now() / 1000 : undefined),
+      () => {
+        const { ends } = app.certificates
+        if (ends.length === 0) return undefined
+        return Math.min(...ends.map(({ at }) => at)) - Date.now() / 1000
+      },
     )
 
     const rateLimited = new Map(app.compiledRoutes.map(({ name }) => [name, 0]))
@@ -68,6 +76,7 @@ export default fp(
     const stopping = new AbortController()
     let service: AlertService | undefined
     let timer: NodeJS.Timeout | undefined
+    let instance = alerts.instance ?? hostname()
 
     // Not earlier: metrics and the admin listener may have been loaded after this.
     app.addHook('onReady', async () => {
@@ -82,6 +91,7 @@ export default fp(
           ...outlets(app.log, stopping.signal),
           now: () => performance.now(),
           timeOfDay: () => Date.now(),
+          instance: () => instance,
           random: () => Math.random(),
           written: (time) => new Date(time).toISOString(),
           after(ms, run) {
@@ -91,10 +101,10 @@ export default fp(
           upstreams: app.upstreams,
           shedding,
           setSplit: (route, shares) => app.setSplit(route, shares),
-          changed({ kind, alert: { rule, value } }) {
+          changed({ kind, alert: { rule, labels, value } }) {
             const level = kind === 'fired' ? 'warn' : 'info'
             const what = kind === 'fired' ? 'an alert fires' : 'an alert is resolved'
-            app.log[level]({ alert: rule.name, labels: rule.labels, value }, what)
+            app.log[level]({ alert: rule.name, labels, value }, what)
           },
           told(receiver, result, why) {
             notifications.add(receiver, result)
@@ -134,6 +144,8 @@ export default fp(
       }
     }
     app.addHook('onListen', async () => {
+      // Kept: a server that is closed has no port any more, and there may be something to tell still.
+      instance = alerts.instance ?? instanceAt(app.server.address())
       round()
       timer = setInterval(round, alerts.evaluateEvery).unref()
     })

@@ -11,8 +11,10 @@ const mayPass = (status: number): boolean => status >= 500 || status === 429 || 
 
 /** Why it failed, without the address: that may hold a secret. */
 function reason(error: unknown): string {
-  const { name, cause } = error as Error & { cause?: { code?: unknown } }
+  const { name, cause } = error as Error & { cause?: { code?: unknown; message?: unknown } }
   if (name === 'TimeoutError') return 'no answer in time'
+  if (cause?.message === 'bad port')
+    return 'a port that fetch refuses (https://fetch.spec.whatwg.org/#port-blocking)'
   return typeof cause?.code === 'string' ? cause.code : name
 }
 

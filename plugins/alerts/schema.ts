@@ -87,6 +87,11 @@ const alerts = optional(
     rules: nonEmptyList(rule, { noun: 'rule' }),
     /** Who is told. With nobody, alerts are only to be seen in the metrics and on the admin listener. */
     notify: withDefault(list(receiver), []),
+    /**
+     * Which gateway this is: the label `instance` of all that is told. Default: the host's name and the port. Where it is
+     * what Prometheus calls the gateway, both speak of the same alert.
+     */
+    instance: optional(text({ minLength: 1 })),
     /** How often the rules are evaluated. Default 5s. */
     evaluateEvery: withDefault(duration({ minimum: '50ms', maximum: '10m' }), '5s'),
     /** Alerts that agree in these labels are told of together. Default `['alertname']`. */
@@ -102,7 +107,7 @@ const alerts = optional(
       list(
         object({
           /** Labels that the alert has to have, `*` standing for any text. */
-          where: record(text()),
+          where: record(text(), { least: 1, remedy: 'name a label, such as { alertname: "*" } for all' }),
           /** Such as `2027-01-01T06:00:00Z`. */
           until: custom<string>(refuseTime, { remedy: 'write a time like "2027-01-01T06:00:00Z"' }),
           /** Why. */

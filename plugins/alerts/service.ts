@@ -10,6 +10,8 @@ import type { Rule } from './rules/rule.ts'
 export interface ServicePorts extends Omit<ReceiverPorts, 'silenced'>, Omit<ActionPorts, 'told'> {
   /** Milliseconds since 1970. */
   timeOfDay(): number
+  /** Which gateway this is: the label `instance`. Its port is known when it listens. */
+  instance(): string
   changed(change: Change): void
   acted: ActionPorts['told']
 }
@@ -31,7 +33,7 @@ export class AlertService {
     ports: ServicePorts,
   ) {
     this.#ports = ports
-    this.#engine = new Engine(rules, sources, config.evaluateEvery)
+    this.#engine = new Engine(rules, sources, config.evaluateEvery, ports.instance)
     this.silences = new Silences(silences)
     this.actions = new Actions({ ...ports, told: ports.acted })
     this.receivers = receiversOf(config, { ...ports, silenced: (alert) => this.silenced(alert) })
@@ -46,8 +48,8 @@ export class AlertService {
     return this.#engine.watchedMs
   }
 
-  silenced({ rule }: Alert): boolean {
-    return this.silences.silenced(rule.labels, this.#ports.timeOfDay())
+  silenced({ labels }: Alert): boolean {
+    return this.silences.silenced(labels, this.#ports.timeOfDay())
   }
 
   /** Evaluates every rule once, and does and tells what follows. */

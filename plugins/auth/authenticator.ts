@@ -51,6 +51,25 @@ export interface ConsumerFacts {
   readonly plan?: string | undefined
   readonly scopes?: readonly string[] | undefined
   readonly roles?: readonly string[] | undefined
+  readonly claims?: Identity['claims'] | undefined
+}
+
+/**
+ * What a token and the consumer that it names are together. It has the roles of both. Of claims that both have the
+ * consumer's count: whoever issues tokens does not overrule this config. Scopes are the token's alone: it may be good
+ * for less than its bearer.
+ */
+export function ofConsumer(
+  consumer: ConsumerFacts | undefined,
+  { roles, claims }: Pick<Identity, 'roles' | 'claims'>,
+): Pick<Identity, 'consumer' | 'plan' | 'roles' | 'claims'> {
+  if (consumer === undefined) return { consumer: undefined, plan: undefined, roles, claims }
+  return {
+    consumer: consumer.name,
+    plan: consumer.plan,
+    roles: [...new Set([...roles, ...(consumer.roles ?? [])])],
+    claims: { ...claims, ...consumer.claims },
+  }
 }
 
 /** What an authenticator is made with besides its options. */
@@ -72,7 +91,7 @@ export interface AuthenticatorContext {
 export type CreateAuthenticator<O = unknown> = (options: O, context: AuthenticatorContext) => Authenticator
 
 /**
- * The kinds there are, each with its options: what stands in the config under `auth` and the kind's name. A plugin
- * that defines one adds it by declaration merging.
+ * The kinds there are, each with its options as they are written: what stands in the config under `auth` and the kind's
+ * name. A plugin that defines one adds it by declaration merging: `ticket: Input<typeof ticketOptions>`.
  */
 export interface AuthenticatorKinds {}

@@ -1,6 +1,9 @@
 import fp from 'fastify-plugin'
+import { NO_OPTIONS, optionProblems } from '../config/kind-options.ts'
 import { messageOf, written } from '../config/messages.ts'
 import { suggestion } from '../config/suggest.ts'
+import type { Schema } from '../config/typed.ts'
+import { read } from '../config/validate.ts'
 import { Quiet } from '../upstreams/quiet.ts'
 import { createApiKey } from './api-key/create.ts'
 import type {
@@ -25,13 +28,22 @@ declare module 'fastify' {
   interface FastifyInstance {
     /**
      * Adds a way of telling who a request comes from, which routes accept under its name. Throws if there is one of
-     * that name. Before the server is ready.
+     * that name. Before the server is ready. With `schema`, written with the kit of `plugins/config/kit.ts`, its options
+     * are checked at the start and read, with defaults; without, it takes none. What no schema can say `create` may
+     * refuse by throwing.
      */
-    defineAuthenticator<K extends keyof AuthenticatorKinds>(
+    defineAuthenticator<K extends keyof AuthenticatorKinds, R = AuthenticatorKinds[K]>(
       kind: K,
-      create: CreateAuthenticator<AuthenticatorKinds[K]>,
+      create: CreateAuthenticator<R>,
+      schema?: Schema<AuthenticatorKinds[K], R>,
     ): void
   }
+}
+
+interface Defined {
+  readonly create: CreateAuthenticator<never>
+  /** Undefined for the kinds of this folder, whose options are part of the config's own schema. */
+  readonly schema: Schema<unknown> | undefined
 }
 
 interface RouteTally {
@@ -42,19 +54,20 @@ interface RouteTally {
 
 export default fp(
   async (app) => {
-    const defined = new Map<string, CreateAuthenticator>()
+    const defined = new Map<string, Defined>([
+      ['jwt', { create: createJwt, schema: undefined }],
+      ['api-key', { create: createApiKey, schema: undefined }],
+      ['basic', { create: createBasic, schema: undefined }],
+      ['mtls', { create: createMtls, schema: undefined }],
+      ['introspection', { create: createIntrospection, schema: undefined }],
+      ['signature', { create: createSignature, schema: undefined }],
+    ])
     let ready = false
-    app.decorate('defineAuthenticator', (kind, create) => {
+    app.decorate('defineAuthenticator', (kind, create, schema = NO_OPTIONS as never) => {
       if (ready) throw new Error(`"${kind}" comes too late: the server is ready`)
       if (defined.has(kind)) throw new Error(`"${kind}" authenticates already; take another name`)
-      defined.set(kind, create as CreateAuthenticator)
+      defined.set(kind, { create, schema })
     })
-    app.defineAuthenticator('jwt', createJwt)
-    app.defineAuthenticator('api-key', createApiKey)
-    app.defineAuthenticator('basic', createBasic)
-    app.defineAuthenticator('mtls', createMtls)
-    app.defineAuthenticator('introspection', createIntrospection)
-    app.defineAuthenticator('signature', createSignature)
 
     const options = app.gateway.auth as unknown as Readonly<Record<string, unknown>>
     const context: AuthenticatorContext = {
@@ -67,12 +80,16 @@ export default fp(
     }
 
     app.checkGateway(({ auth = {}, routes }) => [
-      ...Object.keys(auth)
-        .filter((key) => key !== 'realm' && !defined.has(key))
-        .map((key) => ({
-          path: written('auth', key),
-          message: `no kind of credential is called "${key}"; ${suggestion(key, defined.keys())}`,
-        })),
+      ...Object.entries(auth).flatMap(([key, given]) => {
+        if (key === 'realm') return []
+        const kind = defined.get(key)
+        const path = written('auth', key)
+        if (kind !== undefined)
+          return kind.schema === undefined ? [] : optionProblems(kind.schema, given, path)
+        return [
+          { path, message: `no kind of credential is called "${key}"; ${suggestion(key, defined.keys())}` },
+        ]
+      }),
       ...routes.flatMap(({ auth: wanted }, i) =>
         acceptedKinds(wanted).flatMap((kind) => {
           const path = written('routes', i, 'auth')
@@ -95,10 +112,11 @@ export default fp(
     const authenticator = (kind: string): Authenticator => {
       const known = made.get(kind)
       if (known !== undefined) return known
-      const create = defined.get(kind)
+      const { create, schema } = defined.get(kind) ?? {}
       if (create === undefined) throw new Error(`no kind of credential is called "${kind}"`)
       try {
-        const fresh = create(options[kind] ?? {}, context)
+        const given = options[kind] ?? {}
+        const fresh = create((schema === undefined ? given : read(schema, given)) as never, context)
         made.set(kind, fresh)
         return fresh
       } catch (error) {

@@ -2,6 +2,7 @@ import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
 import { written } from '../config/messages.ts'
 import { apiKeyProblems } from './api-key/keys.ts'
+import { hashKey } from './api-key/node.ts'
 import type { Consumer, Consumers } from './consumers.ts'
 import { certificateProblems } from './mtls/certificates.ts'
 import { signingKeyProblems } from './signature/keys.ts'
@@ -75,7 +76,7 @@ function mtlsProblems(config: GatewayConfig): Problem[] {
 export function consumerProblems(config: GatewayConfig): Problem[] {
   const { auth, consumers } = config
   const problems = [
-    ...apiKeyProblems(consumers),
+    ...apiKeyProblems(consumers, hashKey),
     ...certificateProblems(consumers),
     ...signingKeyProblems(consumers, publicKeyProblem),
     ...unusedProblems(auth ?? ({} as NonNullable<typeof auth>), consumers),

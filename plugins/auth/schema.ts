@@ -1,7 +1,7 @@
 import { pemProblem } from '../config/certificate.ts'
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import { custom, flag, object, optional, shorthand, text, withDefault } from '../config/kit.ts'
+import { custom, flag, guarded, object, optional, shorthand, text, withDefault } from '../config/kit.ts'
 import type { InputObject, ResolvedObject, Schema } from '../config/typed.ts'
 import { apiKeyOptions } from './api-key/options.ts'
 import type { AuthenticatorKinds } from './authenticator.ts'
@@ -94,11 +94,18 @@ export function acceptedKinds(
 export function check(config: GatewayConfig): readonly Problem[] {
   const { auth } = config
   const inspect = { publicKey: publicKeyProblem, pem: pemProblem }
-  return [...(auth?.jwt === undefined ? [] : jwtProblems(auth.jwt, inspect)), ...consumerProblems(config)]
+  // The plugin `redis` may have been taken out, and its key with it.
+  const redis = (config as { readonly redis?: unknown }).redis !== undefined
+  return [
+    ...(auth?.jwt === undefined ? [] : jwtProblems(auth.jwt, inspect, redis)),
+    ...consumerProblems(config),
+  ]
 }
 
-export const schema = { gateway: { auth, consumers }, route: { auth: routeAuth } }
-export const guardKeys = ['auth']
+export const schema = {
+  gateway: { auth: guarded(auth), consumers: guarded(consumers) },
+  route: { auth: guarded(routeAuth) },
+}
 
 declare module '../config/define.ts' {
   interface GatewaySchema {

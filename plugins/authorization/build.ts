@@ -1,58 +1,73 @@
 /** From the config of a route to what decides on its requests. */
 import type { RouteConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import type { Authorizer, AuthorizerContext, CreateAuthorizer } from './authorizer.ts'
+import type { Schema } from '../config/typed.ts'
+import { read } from '../config/validate.ts'
+import { type Authorizer, type AuthorizerContext, type CreateAuthorizer, Denied } from './authorizer.ts'
 import { DEMANDS, type Demands, judge } from './demands.ts'
 import { forbidden, insufficientScope } from './errors.ts'
+import type { NamedAuthorizer } from './guard.ts'
 import { methodsOf, overridesOf } from './methods.ts'
 
 export type AuthorizationConfig = NonNullable<RouteConfig['authorization']>
 type Request = Parameters<Authorizer>[0]
 type Rules = Demands & { readonly when?: string }
 
+/** A kind that a plugin has defined. */
+export interface DefinedAuthorizer {
+  readonly create: CreateAuthorizer<never>
+  readonly schema: Schema<unknown>
+}
+
 /** What building needs of the rest of the gateway. */
 export interface Building {
   compileExpression(text: string, wanted: 'bool'): (request: Request) => unknown
-  kinds: ReadonlyMap<string, CreateAuthorizer<never>>
+  kinds: ReadonlyMap<string, DefinedAuthorizer>
   realm: string | undefined
 }
 
 /** Kinds of identities that come of a bearer token, and so know what to do about a scope that is missing. */
 const BEARER: ReadonlySet<string> = new Set(['jwt', 'introspection'])
 
-function byIdentity(demands: Demands, realm: string | undefined): Authorizer {
+function byIdentity(demands: Demands, realm: string | undefined, at: string): Authorizer {
   return ({ identity }) => {
-    if (identity === null) return false
+    if (identity === null) return new Denied(`${at}nobody knows who calls`)
     const finding = judge(demands, identity)
     if (finding === 'granted') return true
-    if (finding === 'denied' || !BEARER.has(identity.kind)) return false
-    return forbidden(insufficientScope(realm, finding))
+    const why = `${at}${finding.why}`
+    if (finding.scopes === undefined || !BEARER.has(identity.kind)) return new Denied(why)
+    return forbidden(insufficientScope(realm, finding.scopes), { message: why })
   }
 }
 
 /** By the request's method, and by those that an upstream may take it for. */
-function byExpression(text: string, holds: (request: Request) => unknown): Authorizer {
-  if (!/\bmethod\b/.test(text)) return (request) => holds(request) === true
+function byExpression(text: string, holds: (request: Request) => unknown, at: string): Authorizer {
+  const byOverride = /\bmethod\b/.test(text)
   return (request) => {
-    if (holds(request) !== true) return false
+    if (holds(request) !== true) return new Denied(`${at}when: is not true`)
+    if (!byOverride) return true
     for (const method of overridesOf(request)) {
-      if (holds(Object.create(request, { method: { value: method } })) !== true) return false
+      if (holds(Object.create(request, { method: { value: method } })) !== true)
+        return new Denied(`${at}when: is not true for ${method}, which an upstream may take it for`)
     }
     return true
   }
 }
 
-function byRules(rules: Rules, { compileExpression, realm }: Building): Authorizer[] {
+/** @param at what the log puts before the demand that is not met */
+function byRules(rules: Rules, { compileExpression, realm }: Building, at = ''): Authorizer[] {
   const authorizers: Authorizer[] = []
-  if (DEMANDS.some((key) => rules[key] !== undefined)) authorizers.push(byIdentity(rules, realm))
+  if (DEMANDS.some((key) => rules[key] !== undefined)) authorizers.push(byIdentity(rules, realm, at))
   if (rules.when !== undefined) {
-    authorizers.push(byExpression(rules.when, compileExpression(rules.when, 'bool')))
+    authorizers.push(byExpression(rules.when, compileExpression(rules.when, 'bool'), at))
   }
   return authorizers
 }
 
 function byMethod(methods: Readonly<Record<string, Rules>>, building: Building): Authorizer {
-  const rules = new Map(Object.entries(methods).map(([name, rule]) => [name, byRules(rule, building)]))
+  const rules = new Map(
+    Object.entries(methods).map(([name, rule]) => [name, byRules(rule, building, `methods.${name}: `)]),
+  )
   return (request, reply) => {
     for (const method of methodsOf(request)) {
       for (const authorize of rules.get(method) ?? []) {
@@ -72,14 +87,16 @@ export function buildAuthorizers(
   config: AuthorizationConfig,
   building: Building,
   context: AuthorizerContext,
-): Authorizer[] {
+): NamedAuthorizer[] {
   const { methods, custom = {} } = config
-  const authorizers = byRules(config as Rules, building)
-  if (methods !== undefined) authorizers.push(byMethod(methods as Readonly<Record<string, Rules>>, building))
+  const own = byRules(config as Rules, building)
+  if (methods !== undefined) own.push(byMethod(methods as Readonly<Record<string, Rules>>, building))
+  const authorizers = own.map((authorize) => ({ name: 'rules', authorize }))
   for (const [name, options] of Object.entries(custom)) {
-    const create = building.kinds.get(name) as CreateAuthorizer<unknown> | undefined
-    if (create === undefined) throw new Error(`no authorizer is called "${name}"`)
-    authorizers.push(create(options, context))
+    const kind = building.kinds.get(name)
+    if (kind === undefined) throw new Error(`no authorizer is called "${name}"`)
+    const authorize = kind.create(read(kind.schema, options) as never, context)
+    authorizers.push({ name: `custom.${name}`, authorize })
   }
   return authorizers
 }

@@ -21,8 +21,15 @@ export interface Demands {
 
 export const DEMANDS = ['scopes', 'anyScope', 'roles', 'allRoles', 'claims'] as const
 
-/** `granted`, or what is missing: scopes that would help, by name; `denied` where more of them would not. */
-export type Finding = 'granted' | 'denied' | readonly string[]
+/** `granted`, or what is missing. */
+export type Finding =
+  | 'granted'
+  | {
+      /** For the log: the demand, and what of it the caller lacks. */
+      readonly why: string
+      /** Scopes that would help; undefined where more of them would not. */
+      readonly scopes: readonly string[] | undefined
+    }
 
 /** Whether a claim is as demanded. A value of another type never is: `'3'` is not 3. */
 export function claimHolds(value: unknown, { equals, contains, any, all }: ClaimDemand): boolean {
@@ -39,16 +46,28 @@ function has(held: unknown, one: string): boolean {
   return Array.isArray(held) && held.includes(one)
 }
 
+function lacking(wanted: readonly string[], held: unknown): string {
+  return wanted.filter((one) => !has(held, one)).join(', ')
+}
+
+function missing(why: string, scopes?: readonly string[]): Finding {
+  return { why, scopes }
+}
+
 /** Whether somebody meets the demands. Claims and roles first: where they lack, no scope would help. */
 export function judge(demands: Demands, { scopes, roles, claims }: Identity): Finding {
-  if (demands.roles !== undefined && !demands.roles.some((role) => has(roles, role))) return 'denied'
-  if (demands.allRoles !== undefined && !demands.allRoles.every((role) => has(roles, role))) return 'denied'
-  for (const path in demands.claims) {
-    if (!claimHolds(claimAt(claims, path), demands.claims[path] as ClaimDemand)) return 'denied'
+  const { roles: anyRole, allRoles, claims: wanted, scopes: allScopes, anyScope } = demands
+  if (anyRole !== undefined && !anyRole.some((role) => has(roles, role)))
+    return missing(`roles: has none of ${anyRole.join(', ')}`)
+  if (allRoles !== undefined && !allRoles.every((role) => has(roles, role)))
+    return missing(`allRoles: lacks ${lacking(allRoles, roles)}`)
+  for (const path in wanted) {
+    if (!claimHolds(claimAt(claims, path), wanted[path] as ClaimDemand))
+      return missing(`claims: ${path} is not as demanded`)
   }
-  if (demands.scopes !== undefined && !demands.scopes.every((scope) => has(scopes, scope)))
-    return demands.scopes
-  if (demands.anyScope !== undefined && !demands.anyScope.some((scope) => has(scopes, scope)))
-    return demands.anyScope
+  if (allScopes !== undefined && !allScopes.every((scope) => has(scopes, scope)))
+    return missing(`scopes: lacks ${lacking(allScopes, scopes)}`, allScopes)
+  if (anyScope !== undefined && !anyScope.some((scope) => has(scopes, scope)))
+    return missing(`anyScope: has none of ${anyScope.join(', ')}`, anyScope)
   return 'granted'
 }

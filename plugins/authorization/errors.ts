@@ -9,6 +9,13 @@ export function forbidden(challenge?: string, cause?: unknown): GatewayError {
   })
 }
 
+/** What decides could not be told of all of it. */
+export function tooLarge(): GatewayError {
+  const told = "The path and headers of the request are too large for this route's access to be decided"
+  const cause = { message: 'authorization.external: the question is larger than questionLimit' }
+  return new GatewayError('GTW_BAD_REQUEST', 431, 'client', told, { headers: NO_STORE, cause })
+}
+
 /** What decides cannot be asked now. */
 export function undecided(why: string): GatewayError {
   return new GatewayError(

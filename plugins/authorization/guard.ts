@@ -1,9 +1,15 @@
 import { GatewayError, unauthenticated } from '../upstreams/errors.ts'
-import type { Authorizer, Verdict } from './authorizer.ts'
+import { type Authorizer, Denied, type Verdict } from './authorizer.ts'
 import { forbidden } from './errors.ts'
 
 type Request = Parameters<Authorizer>[0]
 type Reply = Parameters<Authorizer>[1]
+
+export interface NamedAuthorizer {
+  /** For the log. */
+  readonly name: string
+  readonly authorize: Authorizer
+}
 
 /** What became of a route's requests. Grows only. */
 export interface Tally {
@@ -16,7 +22,7 @@ export interface Tally {
 /** Asks the authorizers of one route, one after another, until one refuses. */
 export class RouteAuthorization {
   readonly tally: Tally = { allowed: 0, denied: 0, failed: 0 }
-  readonly #authorizers: readonly Authorizer[]
+  readonly #authorizers: readonly NamedAuthorizer[]
   readonly #challenge: string | undefined
   readonly #broken: (error: unknown) => void
 
@@ -25,7 +31,7 @@ export class RouteAuthorization {
    * @param broken hears of authorizers that threw
    */
   constructor(
-    authorizers: readonly Authorizer[],
+    authorizers: readonly NamedAuthorizer[],
     challenge: string | undefined,
     broken: (error: unknown) => void,
   ) {
@@ -34,22 +40,23 @@ export class RouteAuthorization {
     this.#broken = broken
   }
 
-  /** Throws or rejects with a `GatewayError` to refuse. */
+  /** Throws or rejects with a `GatewayError` to refuse, unless the authorizer that refuses has answered by itself. */
   check(request: Request, reply: Reply, from = 0): void | Promise<void> {
     for (let i = from; i < this.#authorizers.length; i++) {
+      const { name, authorize } = this.#authorizers[i] as NamedAuthorizer
       let verdict: Verdict | Promise<Verdict>
       try {
-        verdict = (this.#authorizers[i] as Authorizer)(request, reply)
+        verdict = authorize(request, reply)
       } catch (error) {
         throw this.#failed(error)
       }
       if (verdict === true) continue
       // Of a stranger's authorizer it may be anything that can be waited for.
       if (typeof (verdict as Promise<Verdict> | undefined)?.then !== 'function')
-        throw this.#refusal(request, verdict as Verdict)
+        return this.#refuse(request, reply, verdict as Verdict, name)
       return (verdict as Promise<Verdict>).then(
         (settled) => {
-          if (settled !== true) throw this.#refusal(request, settled)
+          if (settled !== true) return this.#refuse(request, reply, settled, name)
           return this.check(request, reply, i + 1)
         },
         (error) => {
@@ -60,14 +67,18 @@ export class RouteAuthorization {
     this.tally.allowed++
   }
 
-  #refusal({ identity }: Request, verdict: Verdict): GatewayError {
+  #refuse({ identity }: Request, { sent }: Reply, verdict: Verdict, name: string): void {
     if (verdict instanceof GatewayError) {
       if (verdict.source === 'client') this.tally.denied++
       else this.tally.failed++
-      return verdict
+      throw verdict
     }
     this.tally.denied++
-    return identity === null && this.#challenge !== undefined ? unauthenticated(this.#challenge) : forbidden()
+    if (sent) return
+    const cause = { message: verdict instanceof Denied ? verdict.why : `${name} did not say yes` }
+    throw identity === null && this.#challenge !== undefined
+      ? unauthenticated(this.#challenge, cause)
+      : forbidden(undefined, cause)
   }
 
   #failed(error: unknown): GatewayError {

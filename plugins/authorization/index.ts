@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Problem } from '../config/errors.ts'
+import { NO_OPTIONS, optionProblems } from '../config/kind-options.ts'
 import { messageOf, written } from '../config/messages.ts'
 import { suggestion } from '../config/suggest.ts'
+import type { Schema } from '../config/typed.ts'
 import { Quiet } from '../upstreams/quiet.ts'
 import { ServiceBreaker } from '../upstreams/service-breaker.ts'
-import type { Authorizer, AuthorizerKinds, CreateAuthorizer } from './authorizer.ts'
-import { type Building, buildAuthorizers, expressionProblems } from './build.ts'
+import type { AuthorizerKinds, CreateAuthorizer } from './authorizer.ts'
+import { type Building, buildAuthorizers, type DefinedAuthorizer, expressionProblems } from './build.ts'
 import { challengeOf } from './challenge.ts'
 import { ExternalAuthorizer } from './external/external.ts'
 import { openService, type Service } from './external/service.ts'
-import { RouteAuthorization } from './guard.ts'
-import { Lookalikes } from './lookalikes.ts'
-import { overridesOf } from './methods.ts'
+import { type NamedAuthorizer, RouteAuthorization } from './guard.ts'
+import { refuseLookalikes } from './refuse-lookalikes.ts'
 import type { ExternalConfig } from './schema.ts'
 
 /** After so many failures in a row a service that authorizes is left alone: for so long, and longer each time. */
@@ -26,11 +26,14 @@ declare module 'fastify' {
   interface FastifyInstance {
     /**
      * Adds a kind of authorizer, which routes demand under `authorization.custom` and its name. Throws if there is one
-     * of that name. Before the config is checked: in a plugin of the folder `plugins/`.
+     * of that name. Before the config is checked: in a plugin of the folder `plugins/`. With `schema`, written with the
+     * kit of `plugins/config/kit.ts`, its options are checked at the start and read, with defaults; without, it takes
+     * none. What no schema can say `create` may refuse by throwing.
      */
-    defineAuthorizer<K extends keyof AuthorizerKinds>(
+    defineAuthorizer<K extends keyof AuthorizerKinds, R = AuthorizerKinds[K]>(
       name: K,
-      create: CreateAuthorizer<AuthorizerKinds[K]>,
+      create: CreateAuthorizer<R>,
+      schema?: Schema<AuthorizerKinds[K], R>,
     ): void
   }
 }
@@ -49,50 +52,17 @@ function withoutExpressions(): never {
   )
 }
 
-function refuseLookalikes(app: FastifyInstance): void {
-  const lookalikes = new Lookalikes<Route>(app.compiledRoutes)
-  const routeOf = (raw: Pick<IncomingMessage, 'url' | 'method' | 'headers' | 'rawHeaders'>) =>
-    app.routeOf(raw as IncomingMessage)
-  app.addGuard({
-    name: 'lookalikes',
-    stage: 'authorize',
-    forRoute(route) {
-      if (!lookalikes.concerns(route)) return undefined
-      return ({ url, raw, method, headers }) => {
-        const question = url.indexOf('?')
-        const path = question < 0 ? url : url.slice(0, question)
-        const query = question < 0 ? '' : url.slice(question)
-        const { rawHeaders } = raw
-        lookalikes.check(route, path, overridesOf({ url, headers }), (other, as = method) =>
-          routeOf({ url: other + query, method: as, headers, rawHeaders }),
-        )
-      }
-    },
-  })
-  app.addHook('onReady', async () => {
-    const gaps = lookalikes.gaps((host, url, method) =>
-      routeOf({ url, method, headers: { host }, rawHeaders: [] }),
-    )
-    for (const { guarded, other, methods } of gaps) {
-      app.log.warn(
-        { route: guarded.name, other: other.name, methods },
-        'a guarded route does not take all that comes under its path: it goes to another one, which demands nothing',
-      )
-    }
-  })
-}
-
 export default fp(
   async (app) => {
-    const kinds = new Map<string, CreateAuthorizer<never>>()
+    const kinds = new Map<string, DefinedAuthorizer>()
     let checked = false
-    app.decorate('defineAuthorizer', (name, create) => {
+    app.decorate('defineAuthorizer', (name, create, schema = NO_OPTIONS as never) => {
       if (checked)
         throw new Error(
           `the authorizer "${name}" comes too late: define it in a plugin of the folder plugins/`,
         )
       if (kinds.has(name)) throw new Error(`"${name}" authorizes already; take another name`)
-      kinds.set(name, create)
+      kinds.set(name, { create, schema })
     })
     const realm = (app.gateway as { readonly auth?: { readonly realm?: string } }).auth?.realm
     const building = (): Building => ({
@@ -104,7 +74,7 @@ export default fp(
     const quiet = new Quiet(now, REPORT_EVERY_MS)
 
     /** Made on checking, so that all that is wrong is told together; used once the server is ready. */
-    let made: (readonly Authorizer[] | undefined)[] = []
+    let made: (readonly NamedAuthorizer[] | undefined)[] = []
     app.checkGateway(({ routes, upstreams }) => {
       checked = true
       const problems: Problem[] = []
@@ -112,8 +82,12 @@ export default fp(
         if (authorization === undefined) return undefined
         const at = (...steps: string[]): string => written('routes', index, 'authorization', ...steps)
         problems.push(...expressionProblems(authorization, building(), at))
-        for (const kind of Object.keys(authorization.custom ?? {})) {
-          if (kinds.has(kind)) continue
+        for (const [kind, options] of Object.entries(authorization.custom ?? {})) {
+          const known = kinds.get(kind)
+          if (known !== undefined) {
+            problems.push(...optionProblems(known.schema, options, at('custom', kind)))
+            continue
+          }
           const message = `no authorizer is called "${kind}"; ${suggestion(kind, kinds.keys())}`
           problems.push({ path: at('custom', kind), message })
         }
@@ -169,7 +143,10 @@ export default fp(
           throw new Error(`the authorization of "${route.name}" was never checked`)
         const external =
           authorization.external === undefined ? undefined : openExternal(route.name, authorization.external)
-        const asking: Authorizer[] = external === undefined ? [] : [(request) => external.authorize(request)]
+        const asking: NamedAuthorizer[] =
+          external === undefined
+            ? []
+            : [{ name: 'external', authorize: (request, reply) => external.authorize(request, reply) }]
         const guard = new RouteAuthorization(
           [...authorizers, ...asking],
           challengeOf(auth, realm),

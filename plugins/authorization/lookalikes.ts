@@ -15,6 +15,13 @@ export interface GuardedRoute {
   }
 }
 
+/**
+ * The route that a path would have led to.
+ * @param folded as a server finds it that does not tell capitals from small letters
+ * @param method instead of the request's own
+ */
+export type RouteOf<R> = (path: string, folded: boolean, method?: string) => R | undefined
+
 /** Requests that miss a guarded route by their method, or by what else it asks for, and so come to another one. */
 export interface Gap<R> {
   readonly guarded: R
@@ -43,11 +50,17 @@ function guards({ config: { auth, authorization, addresses } }: GuardedRoute): b
   return auth !== undefined || authorization !== undefined || addresses !== undefined
 }
 
+/** What JSON has no word for: options of authorizers may be anything. */
+function asText(_key: string, value: unknown): unknown {
+  const isOdd = value instanceof RegExp || typeof value === 'function' || typeof value === 'bigint'
+  return isOdd ? String(value) : value
+}
+
 /** What a route demands before it serves, as text to compare; '' is nothing. */
 function demands(route: GuardedRoute): string {
   const { auth, authorization, addresses, rateLimit } = route.config
   return guards(route) || rateLimit !== undefined
-    ? JSON.stringify([auth, authorization, addresses, rateLimit])
+    ? JSON.stringify([auth, authorization, addresses, rateLimit], asText)
     : ''
 }
 
@@ -62,20 +75,28 @@ function forwards({ config: { upstream, split } }: GuardedRoute): boolean {
 /** Refuses requests of one route that an upstream may take for those of another one, which demands something else. */
 export class Lookalikes<R extends GuardedRoute> {
   readonly #demands: ReadonlyMap<R, string>
-  readonly #spellings = new Map<string, string>()
-  /** Some route that demands something ends in a slash: what it is without one may be the same to an upstream. */
+  /** Routes whose paths are this one's but for capitals. To a server that does not tell them apart they are one. */
+  readonly #twins = new Map<R, readonly R[]>()
+  /** Some route that demands something may end in a slash: what it is without one may be the same to an upstream. */
   readonly #slashed: boolean
+  /** Some route is not written in small letters: a path that is may lead to it all the same. */
+  readonly #capitals: boolean
 
   constructor(routes: readonly R[]) {
     this.#demands = new Map(routes.map((route) => [route, demands(route)]))
-    let slashed = false
-    for (const route of routes) {
-      const { path } = route.config
-      if (isRegex(path)) continue
-      if (/.\/$/.test(path) && this.#demands.get(route) !== '') slashed = true
-      for (const segment of path.split('/')) this.#spellings.set(segment.toLowerCase(), segment)
+    const written = routes.filter(({ config }) => !isRegex(config.path))
+    this.#slashed = routes.some(
+      (route) =>
+        this.#demands.get(route) !== '' && (isRegex(route.config.path) || /.\/$/.test(route.config.path)),
+    )
+    this.#capitals =
+      written.length < routes.length || written.some(({ config }) => /[A-Z%]/.test(`${config.path}`))
+    for (const alike of Map.groupBy(written, ({ config }) => `${config.path}`.toLowerCase()).values()) {
+      for (const one of alike) {
+        const others = alike.filter(({ config }) => config.path !== one.config.path)
+        if (others.length > 0) this.#twins.set(one, others)
+      }
     }
-    this.#slashed = slashed
   }
 
   /** Whether the requests of this route have to be looked at. */
@@ -88,22 +109,19 @@ export class Lookalikes<R extends GuardedRoute> {
   /**
    * Throws a `GatewayError` to refuse.
    * @param methods other ones that an upstream may take the request's for
-   * @param routeOf the route that a path, and a method instead of the request's own, would have led to
    */
-  check(
-    route: R,
-    path: string,
-    methods: Iterable<string>,
-    routeOf: (path: string, method?: string) => R | undefined,
-  ): void {
-    const respell = (segment: string): string => this.#spellings.get(segment) ?? segment
-    const readings = readingsOf(path, respell, !isRegex(route.config.path))
+  check(route: R, path: string, methods: Iterable<string>, routeOf: RouteOf<R>): void {
+    const readings = readingsOf(path)
     if (readings === undefined) throw ambiguous()
-    for (const reading of readings) if (this.#differ(route, routeOf(reading))) throw ambiguous()
-    if (this.#slashed && !path.endsWith('/') && this.#differ(route, routeOf(`${path}/`))) throw ambiguous()
+    const folds = this.#capitals || /[A-Z%]/.test(path)
+    const leadsElsewhere = (reading: string, method?: string): boolean =>
+      this.#differ(route, routeOf(reading, false, method)) ||
+      (folds && this.#differ(route, routeOf(reading, true, method), true))
+    if (folds && this.#differ(route, routeOf(path, true), true)) throw ambiguous()
+    for (const reading of readings) if (leadsElsewhere(reading)) throw ambiguous()
+    if (this.#slashed && !path.endsWith('/') && leadsElsewhere(`${path}/`)) throw ambiguous()
     for (const method of methods) {
-      for (const reading of [path, ...readings])
-        if (this.#differ(route, routeOf(reading, method))) throw ambiguousMethod()
+      for (const reading of [path, ...readings]) if (leadsElsewhere(reading, method)) throw ambiguousMethod()
     }
   }
 
@@ -128,8 +146,17 @@ export class Lookalikes<R extends GuardedRoute> {
     return gaps
   }
 
-  #differ(route: R, other: R | undefined): boolean {
-    if (other === undefined || other === route) return false
+  /** Routes that get nothing but 400, and the ones for whose sake: their paths differ by capitals only. */
+  clashes(): (readonly [R, R])[] {
+    return [...this.#twins].flatMap(([route, twins]) =>
+      twins.filter((twin) => this.#differ(route, twin)).map((twin) => [route, twin] as const),
+    )
+  }
+
+  #differ(route: R, other: R | undefined, folded = false): boolean {
+    if (other === undefined) return false
+    if (folded && this.#twins.get(other)?.some((twin) => this.#differ(route, twin))) return true
+    if (other === route) return false
     const demanded = this.#demands.get(other)
     return demanded !== '' && demanded !== this.#demands.get(route)
   }

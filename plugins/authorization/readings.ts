@@ -1,6 +1,7 @@
 /**
- * What servers may take a path for. This gateway decides by the canonical path; an upstream may decode it twice, fold
- * its case, drop `;` and what follows, or take a backslash for a slash, and so see another one.
+ * What servers may take a path for. This gateway decides by the canonical path; an upstream may decode it twice, drop
+ * `;` and what follows, or take a backslash for a slash, and so see another one. That it may not tell capitals from
+ * small letters besides is the routing's to know (`app.routeReadAs`).
  */
 
 /** A path is read in no more ways than this, and they have no more characters together: what needs more is not honest. */
@@ -8,7 +9,7 @@ const MOST = 64
 const MOST_CHARACTERS = 65_536
 
 /** A path without any of these is read in one way by everybody. Many take `/a/` for `/a`. */
-const AMBIGUOUS = /[A-Z%;]|[. ](?:\/|$)|.\/$/
+const AMBIGUOUS = /[%;]|[. ](?:\/|$)|.\/$|:\$/
 
 /** UTF-8 that says with several bytes what takes one: `%C0%AF` for a slash (RFC 3629, 3). In latin1. */
 const OVERLONG = /[\xc0\xc1][\x80-\xbf]|\xe0[\x80\x81][\x80-\xbf]|\xf0\x80[\x80\x81][\x80-\xbf]/g
@@ -39,6 +40,11 @@ function withoutParameters(path: string): string {
 /** For those to whom a backslash is a letter. */
 function withoutLongParameters(path: string): string {
   return path.includes(';') ? path.replace(/;[^/]*/g, '') : path
+}
+
+/** NTFS takes `/admin::$INDEX_ALLOCATION/x` for `/admin/x`, and `/a.txt::$DATA` for `/a.txt`. */
+function withoutStreams(path: string): string {
+  return path.includes(':$') ? path.replace(/:[^/\\:]*:\$[^/\\]*/g, '') : path
 }
 
 const UNRESOLVED = /\\|\/\/|\/[. ]|[. ](?:\/|$)|.\/$/
@@ -81,11 +87,6 @@ function withoutControls(path: string): string {
   return path.replace(/[\p{Cc}\p{Cf}\ufffd]/gu, '')
 }
 
-/** The i of Turkish, with its dot in capitals and without in small letters, is one to Java's `equalsIgnoreCase`. */
-function lowerCase(text: string): string {
-  return text.replace(/[\u0130\u0131]/g, 'i').toLowerCase()
-}
-
 /**
  * As a request would say what stands in a decoded path. What no request may have here is a letter to those who let it
  * stand: for the others there are readings without.
@@ -98,29 +99,23 @@ function encoded(path: string): string {
     .replace(/[^!$&'()*+,\-./:;=@~\w]+/g, (text) => encodeURIComponent(text.toWellFormed()))
 }
 
+const WAYS = [
+  withoutParameters,
+  withoutLongParameters,
+  withoutStreams,
+  resolved,
+  unresolved,
+  cut,
+  withoutControls,
+  normal,
+]
+
 /**
  * The other paths that a canonical one may be read as, as a request would say them.
- * @param respell gives a segment in lower case the case that routes write it in
- * @param foldCase whether it may be read with another case
  * @returns undefined if there are too many of them
  */
-export function readingsOf(
-  path: string,
-  respell: (segment: string) => string,
-  foldCase: boolean,
-): readonly string[] | undefined {
+export function readingsOf(path: string): readonly string[] | undefined {
   if (!AMBIGUOUS.test(path)) return []
-  const lower = (text: string): string => lowerCase(text).split('/').map(respell).join('/')
-  const ways = [
-    withoutParameters,
-    withoutLongParameters,
-    resolved,
-    unresolved,
-    cut,
-    withoutControls,
-    normal,
-    ...(foldCase ? [lower] : []),
-  ]
   // A percent sign is the start of an escape in what was sent, and a character in what has been decoded.
   const sent = new Set([path])
   const plain = new Set<string>()
@@ -132,7 +127,7 @@ export function readingsOf(
     for (const reading of readings) {
       characters += reading.length
       if (sent.size + plain.size > MOST || characters > MOST_CHARACTERS) return undefined
-      for (const way of ways) readings.add(way(reading))
+      for (const way of WAYS) readings.add(way(reading))
       if (reading.includes('%')) for (const text of decoded(reading)) next.add(text)
     }
   }

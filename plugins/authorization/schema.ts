@@ -1,6 +1,16 @@
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import { custom, nonEmptyList, object, oneOf, optional, record, text, withDefault } from '../config/kit.ts'
+import {
+  custom,
+  guarded,
+  nonEmptyList,
+  object,
+  oneOf,
+  optional,
+  record,
+  text,
+  withDefault,
+} from '../config/kit.ts'
 import type { Resolved, Schema } from '../config/typed.ts'
 import type { AuthorizerKinds } from './authorizer.ts'
 import { external } from './external/options.ts'
@@ -56,7 +66,9 @@ const authorization = optional(
   object({
     ...rules,
     /** In addition, by method; HEAD goes by GET. */
-    methods: optional(record(object(rules), { names: '^[A-Z][A-Z-]*$' })),
+    methods: optional(
+      record(object(rules), { names: '^[A-Z][A-Z-]*$', remedy: 'write methods in capitals: "GET"' }),
+    ),
     /** Kinds of authorizers that plugins define, by name, with their options. */
     custom: optional(kinds),
     /** A service that is asked for each request. */
@@ -73,8 +85,7 @@ export type ExternalConfig = Resolved<typeof external>
  */
 const pathLookalikes = withDefault(oneOf(['refuse', 'pass']), 'refuse')
 
-export const schema = { gateway: { pathLookalikes }, route: { authorization } }
-export const guardKeys = ['authorization']
+export const schema = { gateway: { pathLookalikes }, route: { authorization: guarded(authorization) } }
 
 declare module '../config/define.ts' {
   interface GatewaySchema {

@@ -28,6 +28,8 @@ export type BreakerListener = (breaker: Breaker, why: string) => void
 
 /** So that the breakers of many gateways do not all try again in the same moment. */
 const JITTER = 0.2
+/** A probe that takes longer leaves its place to another one. */
+const LONG_PROBE_MS = 1000
 
 /**
  * A circuit breaker (Nygard, "Release It!"): closed, it counts; open, nothing passes; half-open, a few probes pass
@@ -51,6 +53,8 @@ export class Breaker {
   #probing = 0
   /** Those that have succeeded. */
   #succeeded = 0
+  /** Monotonic milliseconds: when the last of them was admitted, or the phase began. */
+  #probedAt = 0
 
   constructor(options: BreakerOptions, context: PolicyContext, told: BreakerListener) {
     this.#options = options
@@ -66,9 +70,18 @@ export class Breaker {
   /** Whether an attempt may be made. One that may has to be settled, whatever becomes of it. */
   admit(): boolean {
     if (this.#state === 'closed') return true
-    if (this.#state === 'open' || this.#probing >= this.#options.probes) return false
-    this.#probing++
+    if (this.#state === 'open') return false
+    const now = this.#context.now()
+    if (this.#probing < this.#options.probes) this.#probing++
+    // A long answer, or a client that is slow to take it, must not keep everybody else waiting for the verdict.
+    else if (now - this.#probedAt < LONG_PROBE_MS) return false
+    this.#probedAt = now
     return true
+  }
+
+  /** Half-open, and nothing has come that could be risked: then something else has to be. */
+  get starved(): boolean {
+    return this.#state === 'half-open' && this.#context.now() - this.#probedAt >= this.#options.openFor
   }
 
   /** @param startedAt when the attempt was admitted, in monotonic milliseconds */
@@ -98,6 +111,7 @@ export class Breaker {
     this.dueAt = Number.POSITIVE_INFINITY
     this.#probing = 0
     this.#succeeded = 0
+    this.#probedAt = now
     const openFor = now - this.#since
     this.#enter('half-open', now, `open for ${(openFor / 1000).toFixed(1)} s`)
   }
@@ -117,7 +131,7 @@ export class Breaker {
   }
 
   #probed(verdict: Verdict): void {
-    this.#probing--
+    this.#probing = Math.max(0, this.#probing - 1)
     if (verdict === 'neither') return
     const now = this.#context.now()
     if (verdict === 'failure') {

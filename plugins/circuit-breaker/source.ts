@@ -66,7 +66,8 @@ export class BreakerSource implements HealthSource {
   }
 
   trusts(target: Target): boolean {
-    return this.state(target) === 'closed'
+    const breaker = this.#circuits.get(target)?.breaker
+    return breaker === undefined || breaker.state === 'closed' || breaker.starved
   }
 
   admit(target: Target): boolean {

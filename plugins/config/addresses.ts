@@ -5,6 +5,13 @@ export function isAddress(text: string): boolean {
   return isIP(text) !== 0
 }
 
+const MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i
+
+/** An address of version 4 that came over a socket of version 6 as what it is; any other text as it is. */
+export function plainAddress(address: string): string {
+  return address.startsWith(':') ? address.replace(MAPPED, '') : address
+}
+
 /**
  * Addresses and ranges as the config has them.
  * @returns whether an address is among them; one of version 4 that is written as version 6 is found as what it is

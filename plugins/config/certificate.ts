@@ -1,36 +1,36 @@
-import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
+import { namesOf } from './certificates-by-name.ts'
 import type { Problem } from './errors.ts'
 
-/** How a listener proves who it is, as the config has it. */
-export interface ListenerTls {
+/** A certificate and its key, each as PEM text or the path of a PEM file. */
+export interface CertificatePair {
   readonly cert: string
   readonly key: string
+}
+
+/** How a listener proves who it is, as the config has it. */
+export interface ListenerTls extends CertificatePair {
+  /** Shown to clients that ask for a name of theirs. */
+  readonly more?: readonly CertificatePair[]
   readonly clientCa?: string
   /** Whether clients without a certificate of `clientCa` are let in all the same. Default `'require'`: they are not. */
   readonly clientAuth?: 'require' | 'request'
 }
 
-const DAY_MS = 86_400_000
+/** One that has been read, as PEM text, and whose key is its own. */
+export interface Certificate extends CertificatePair {
+  /** Hosts that it is for, in lower case; the left-most label may be `*`. */
+  readonly names: readonly string[]
+  /** Milliseconds since 1970. */
+  readonly validFrom: number
+  readonly validTo: number
+}
 
 /** The PEM text that is meant: `value` itself, or what is in the file of that name. */
 export function pem(value: string): string {
   return value.includes('-----BEGIN') ? value : readFileSync(value, 'utf8')
-}
-
-/** TLS options as `node:tls` takes them. Below TLS 1.2 nothing is spoken. */
-export function listenerTlsOptions(tls: ListenerTls) {
-  return {
-    cert: pem(tls.cert),
-    key: pem(tls.key),
-    minVersion: 'TLSv1.2' as const,
-    // Whom a connection belongs to does not change under way. TLS 1.3 has no renegotiation any more.
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-    ...(tls.clientCa === undefined
-      ? {}
-      : { ca: pem(tls.clientCa), requestCert: true, rejectUnauthorized: tls.clientAuth !== 'request' }),
-  }
 }
 
 function reason(error: unknown): string {
@@ -55,49 +55,60 @@ export function pemProblem(value: string): string | undefined {
   }
 }
 
-/** What is wrong with a listener's certificate, key or client authority; `path` is where they stand. */
-export function tlsProblems(tls: ListenerTls, path: string): Problem[] {
-  const problems: Problem[] = []
-  const look = (key: keyof ListenerTls, what: string, parse: (text: string) => unknown): void => {
-    const value = tls[key]
-    if (value === undefined) return
-    const unreadable = pemProblem(value)
-    if (unreadable !== undefined) {
-      problems.push({ path: `${path}.${key}`, message: unreadable })
-      return
-    }
-    try {
-      parse(pem(value))
-    } catch (error) {
-      problems.push({
-        path: `${path}.${key}`,
-        message: `holds no ${what} (${reason(error)}); give one in PEM form`,
-      })
-    }
-  }
-  look('cert', 'certificate', (text) => new X509Certificate(text))
-  look('key', 'private key', (text) => createPrivateKey(text))
-  look('clientCa', 'certificate', (text) => new X509Certificate(text))
-  if (tls.clientAuth === 'request' && tls.clientCa === undefined) {
-    const message = 'asks for certificates of nobody; give a `clientCa`, or take this out'
-    problems.push({ path: `${path}.clientAuth`, message })
-  }
-  if (problems.length > 0) return problems
-  if (!new X509Certificate(pem(tls.cert)).checkPrivateKey(createPrivateKey(pem(tls.key)))) {
-    const message =
-      "is not the key of the certificate in `cert`; the first certificate there must be the server's own"
-    return [{ path: `${path}.key`, message }]
+/**
+ * Reads `value` once. What is wrong with it is added to `problems`, and undefined returned; of what is no text at all the
+ * schema has told already.
+ */
+export function readPem(
+  value: unknown,
+  { path, what, parse }: { path: string; what: string; parse: (text: string) => unknown },
+  problems: Problem[],
+): string | undefined {
+  if (typeof value !== 'string') return undefined
+  const unreadable = pemProblem(value)
+  if (unreadable !== undefined) {
+    problems.push({ path, message: unreadable })
+    return undefined
   }
   try {
-    createSecureContext(listenerTlsOptions(tls))
-    return []
+    const text = pem(value)
+    parse(text)
+    return text
   } catch (error) {
-    return [{ path, message: `cannot be used (${reason(error)}); make the certificate and key anew` }]
+    problems.push({ path, message: `holds no ${what} (${reason(error)}); give one in PEM form` })
+    return undefined
   }
 }
 
-/** Whole days until a listener's certificate ends; below 0 once it has. */
-export function daysLeft(tls: ListenerTls, now: number): number {
-  const certificate = new X509Certificate(pem(tls.cert))
-  return Math.floor((Date.parse(certificate.validTo) - now) / DAY_MS)
+/** Reads a certificate and its key. What is wrong with them is added to `problems`, and undefined returned. */
+export function readCertificate(
+  pair: CertificatePair,
+  path: string,
+  problems: Problem[],
+): Certificate | undefined {
+  const asCert = {
+    path: `${path}.cert`,
+    what: 'certificate',
+    parse: (text: string) => new X509Certificate(text),
+  }
+  const asKey = { path: `${path}.key`, what: 'private key', parse: (text: string) => createPrivateKey(text) }
+  const cert = readPem(pair.cert, asCert, problems)
+  const key = readPem(pair.key, asKey, problems)
+  if (cert === undefined || key === undefined) return undefined
+  const certificate = new X509Certificate(cert)
+  if (!certificate.checkPrivateKey(createPrivateKey(key))) {
+    const message =
+      "is not the key of the certificate in `cert`; the first certificate there must be the server's own"
+    problems.push({ path: `${path}.key`, message })
+    return undefined
+  }
+  try {
+    createSecureContext({ cert, key })
+  } catch (error) {
+    problems.push({ path, message: `cannot be used (${reason(error)}); make the certificate and key anew` })
+    return undefined
+  }
+  const validFrom = Date.parse(certificate.validFrom)
+  const validTo = Date.parse(certificate.validTo)
+  return { cert, key, names: namesOf(certificate.subjectAltName), validFrom, validTo }
 }

@@ -30,7 +30,7 @@ type Naming<T, Names extends string> = T extends UpstreamName
 
 export type TargetInput = InputObject<TargetSchema>
 export type UpstreamInput<Names extends string = string> = Naming<
-  InputObject<UpstreamSchema> & { readonly targets: readonly [TargetInput, ...TargetInput[]] },
+  InputObject<UpstreamSchema> & { readonly targets: readonly TargetInput[] },
   Names
 >
 export type RouteInput<Names extends string = string> = Naming<InputObject<RouteSchema>, Names>

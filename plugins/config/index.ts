@@ -1,7 +1,10 @@
 import fp from 'fastify-plugin'
 import { openTogether } from './bind.ts'
+import { type Certificates, certificatesOf } from './certificates.ts'
+import { endAfterCrash } from './crash.ts'
 import type { GatewayConfig } from './define.ts'
 import type { Problem } from './errors.ts'
+import { readForwardedFor } from './forwarded-for.ts'
 import type { LoadedGateway } from './load.ts'
 import { tellOfRequestEnds } from './request-end.ts'
 
@@ -9,6 +12,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The config: checked, complete, frozen. */
     gateway: GatewayConfig
+    /** What the gateway shows of itself, to clients and to targets. */
+    certificates: Certificates
     /**
      * Adds a check that needs the plugins to be loaded, such as of names that plugins define. It is handed
      * the config as it was written and may find it wrong in other places too.
@@ -23,8 +28,11 @@ export default fp<{ gateway: LoadedGateway }>(
   async (app, { gateway }) => {
     const checks: ((written: GatewayConfig) => readonly Problem[])[] = []
     openTogether(app.server, gateway.ports)
+    if (gateway.config.server.trustProxy.length > 0) readForwardedFor(app)
     tellOfRequestEnds(app)
+    endAfterCrash(app, gateway.config.server.drain)
     app.decorate('gateway', gateway.config)
+    app.decorate('certificates', certificatesOf(app.server))
     app.decorate('checkGateway', (check: (written: GatewayConfig) => readonly Problem[]) => {
       checks.push(check)
     })

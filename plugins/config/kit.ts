@@ -6,20 +6,22 @@
 
 import { show } from './messages.ts'
 import type { Place } from './place.ts'
-import { copyPlain } from './plain.ts'
 import {
+  asText,
   type Bounds,
   checkUpstream,
-  isObject,
   type Remedy,
+  readCustom,
   readList,
   readMeasure,
   readNumber,
+  readObject,
   readRecord,
   readShorthand,
 } from './read.ts'
 import { suggestion } from './suggest.ts'
 import type {
+  AnySchema,
   Defaulted,
   Duration,
   InputObject,
@@ -72,16 +74,23 @@ export function oneOf<const T extends string | number>(
     if (values.every((one) => typeof one === 'number'))
       place.wants(`one of ${values.join(', ')}`, value, options.remedy)
     else {
-      const choices = suggestion(String(value), values.map(String))
+      const choices = suggestion(asText(value), values.map(String))
       place.refuse(`${show(value)} is not one of the choices; ${choices}`, options.remedy)
     }
     return value
   })
 }
 
-/** `'250ms' | '2s' | '1m'`, or milliseconds. Read as milliseconds. */
-export function duration(options: Remedy & Bounds<Duration> = {}): Schema<Duration, number> {
-  return schema(readMeasure('a duration like "250ms", "2s" or milliseconds', parseDuration, options))
+/**
+ * `'250ms' | '2s' | '1m'`, or milliseconds. Read as milliseconds. At most 24 days unless `maximum` says otherwise, as it
+ * may where no timer is set for it.
+ */
+export function duration({
+  maximum = '24d',
+  ...options
+}: Remedy & Bounds<Duration> = {}): Schema<Duration, number> {
+  const wanted = 'a duration like "250ms", "2s" or milliseconds'
+  return schema(readMeasure(wanted, parseDuration, { maximum, ...options }))
 }
 
 /** `'64KiB'`, or bytes. Read as bytes. */
@@ -97,26 +106,26 @@ export function upstreamName(): Schema<UpstreamName, string> {
   })
 }
 
-/** A value of any other kind. `refuse` returns why the value is not one, or undefined. */
+/**
+ * A value of any other kind. `refuse` returns why the value is not one, or undefined. Where it throws, as a template
+ * does over a symbol, the value is refused too.
+ */
 export function custom<I, R = I>(
   refuse: (value: unknown) => string | undefined,
   options: Remedy = {},
 ): Schema<I, R> {
-  return schema((value, place) => {
-    const message = refuse(value)
-    if (message !== undefined) place.refuse(message, options.remedy)
-    return value
-  })
+  return schema(readCustom(refuse, options.remedy))
 }
 
 export function list<I, R>(item: Schema<I, R>, options: Remedy = {}): Schema<readonly I[], readonly R[]> {
   return schema(readList(item, 0, options))
 }
 
+/** Whether a list that was computed is empty, no type can tell: that it is, is said at the start. */
 export function nonEmptyList<I, R>(
   item: Schema<I, R>,
   options: Remedy & { noun?: string } = {},
-): Schema<readonly [I, ...I[]], readonly [R, ...R[]]> {
+): Schema<readonly I[], readonly [R, ...R[]]> {
   return schema(readList(item, 1, options))
 }
 
@@ -124,7 +133,7 @@ export function nonEmptyList<I, R>(
 export function oneOrMore<I, R>(
   item: Schema<I, R>,
   options: Remedy & { noun?: string } = {},
-): Schema<I | readonly [I, ...I[]], readonly [R, ...R[]]> {
+): Schema<I | readonly I[], readonly [R, ...R[]]> {
   const read = readList(item, 1, options)
   return schema((value, place) => read(Array.isArray(value) ? value : [value], place))
 }
@@ -154,23 +163,7 @@ export function object<const P extends Properties>(
   properties: P,
   { remedy, open = false }: Remedy & { open?: boolean } = {},
 ): Schema<InputObject<P>, ResolvedObject<P>> {
-  return schema((value, place) => {
-    if (!isObject(value)) {
-      place.wants('an object', value, remedy)
-      return value
-    }
-    for (const name of Object.keys(value)) {
-      if (!open && !Object.hasOwn(properties, name))
-        place.at(name).refuse(`unknown key; ${suggestion(name, Object.keys(properties))}`)
-    }
-    for (const [name, property] of Object.entries(properties)) {
-      if (Object.hasOwn(value, name)) value[name] = property['~read'](value[name], place.at(name))
-      else if (property['~default'] !== undefined)
-        value[name] = property['~read'](property['~default'](), place.at(name))
-      else if (property['~optional'] === undefined) place.at(name).refuse('is required')
-    }
-    return value
-  })
+  return schema(readObject(properties, open, remedy))
 }
 
 /** An object that may be written as the bare value, or list, of one of its properties: `'random'` for `{ policy: 'random' }`. */
@@ -195,7 +188,15 @@ export function optional<I, R>(inner: Schema<I, R>): Optional<I, R> {
 }
 
 export function withDefault<I, R>(inner: Schema<I, R>, value: I): Defaulted<I, R> {
-  return { ...inner, '~optional': true, '~default': () => copyPlain(value) }
+  return { ...inner, '~optional': true, '~default': value }
+}
+
+/**
+ * For what keeps somebody out or tells requests apart: written down, it may not be undefined, nor anything in it. Left
+ * out for the lack of an environment variable, it would let in who was meant to stay outside.
+ */
+export function guarded<S extends AnySchema>(inner: S): S {
+  return { ...inner, '~guarded': true }
 }
 
 /** An object that is there with all its defaults when it is left out. */

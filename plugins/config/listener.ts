@@ -1,18 +1,20 @@
 import http, { type IncomingMessage } from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
-import { type ListenerTls, listenerTlsOptions } from './certificate.ts'
+import type { ListenerCertificates } from './certificates.ts'
 import { clientErrorResponse, refuseConnect } from './client-error.ts'
-import { closeGently, LINGER_MS, STOPPING } from './close.ts'
+import { closeGently, STOPPING } from './close.ts'
 import type { GatewayConfig } from './define.ts'
+import { continueWhenRead, entrance, type Handler } from './entrance.ts'
+import { GatewayHttp2Request } from './http2-request.ts'
 import { GatewayHttp2Response } from './http2-response.ts'
 import { bothInPlain } from './plain-http2.ts'
+import { REFUSED, type Tell } from './refused.ts'
 import { limitRequests } from './request-count.ts'
 import { GatewayResponse } from './response.ts'
 import { endHandshakes } from './silent.ts'
+import { rememberUnsent } from './unsent.ts'
 import { limitUploads } from './upload-timeout.ts'
-
-export type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void
 
 /** Whether a request's connection is to be given to its `upgrade` listeners. */
 type TakesUpgrade = (request: IncomingMessage) => boolean
@@ -24,6 +26,8 @@ function limitsOf(server: GatewayConfig['server']) {
     // Node wants the whole to last no shorter than the part.
     requestTimeout: Math.max(server.requestTimeout, server.headersTimeout),
     keepAliveTimeout: server.keepAliveTimeout,
+    // Node's answer to a request without one says nothing; routing has a better one.
+    requireHostHeader: false,
     // Look often enough that a time-out is what it says, give or take a second.
     connectionsCheckingInterval: 1000,
     // Until routing says otherwise, nobody is given a connection.
@@ -32,11 +36,24 @@ function limitsOf(server: GatewayConfig['server']) {
   }
 }
 
+/** What Node would answer by itself, or hand over where there is no response yet. */
+function serveAll(listener: http.Server | http2.Http2Server, tell: Tell): void {
+  const server = listener as http.Server
+  server
+    .on('connect', (request, answer) => refuseConnect(request, answer, tell))
+    .on('checkContinue', (request, response) => {
+      continueWhenRead(request, response)
+      server.emit('request', request, response)
+    })
+    .on('checkExpectation', (request, response) => server.emit('request', request, response))
+}
+
 function create(
   handler: Handler,
   server: GatewayConfig['server'],
-  tls: ListenerTls | undefined,
+  certificates: ListenerCertificates | undefined,
   withHttp2: boolean,
+  tell: Tell,
 ) {
   const limits = limitsOf(server)
   const settings = { maxConcurrentStreams: 250, maxHeaderListSize: server.headerLimit }
@@ -47,23 +64,25 @@ function create(
     // MB. As many streams as there may be, each with what is buffered for a slow reader; Node's 10 are too few.
     maxSessionMemory: 32,
     Http1ServerResponse: GatewayResponse,
+    Http2ServerRequest: GatewayHttp2Request,
     Http2ServerResponse: GatewayHttp2Response,
   }
-  if (tls !== undefined) {
-    const options = { ...listenerTlsOptions(tls), handshakeTimeout: server.headersTimeout }
-    if (!withHttp2) return endHandshakes(https.createServer({ ...limits, ...options }, handler))
+  if (certificates !== undefined) {
+    const options = { ...certificates.options, handshakeTimeout: server.headersTimeout }
+    if (!withHttp2)
+      return endHandshakes(certificates.serve(https.createServer({ ...limits, ...options }, handler)))
     const listener = http2.createSecureServer(
       { ...http2Options, ...options, allowHTTP1: true },
       handler as never,
     )
     limitUploads(listener, limits.requestTimeout)
-    return endHandshakes(listener as unknown as http.Server)
+    return endHandshakes(certificates.serve(listener as unknown as http.Server))
   }
   const listener = http.createServer(limits, handler)
   if (withHttp2) {
     const h2 = http2.createServer(http2Options, handler as never)
     h2.setTimeout(server.idleTimeout)
-    h2.on('connect', refuseConnect)
+    serveAll(h2, tell)
     limitUploads(h2, limits.requestTimeout)
     if (server.requestsPerConnection > 0) limitRequests(h2, server.requestsPerConnection)
     bothInPlain(listener, h2, server.headersTimeout)
@@ -79,24 +98,22 @@ function create(
 export function createServer(
   handler: Handler,
   server: GatewayConfig['server'],
-  { tls, http2: withHttp2 }: { tls?: ListenerTls | undefined; http2: boolean },
+  { certificates, http2: withHttp2 }: { certificates: ListenerCertificates | undefined; http2: boolean },
   main?: http.Server,
 ): http.Server {
-  const listener = create(handler, server, tls, withHttp2)
+  const tell: Tell = (refusal) => void (main ?? listener).emit(REFUSED, refusal)
+  const listener = create(entrance(handler, tell), server, certificates, withHttp2, tell)
   listener.setTimeout(server.idleTimeout)
   listener.maxRequestsPerSocket = server.requestsPerConnection
   if (server.requestsPerConnection > 0) limitRequests(listener, server.requestsPerConnection)
-  listener.on('connect', refuseConnect)
+  listener.on(certificates === undefined ? 'connection' : 'secureConnection', rememberUnsent)
+  serveAll(listener, tell)
   if (main !== undefined) {
     shareUpgrades(listener, main)
     // On the main one, Fastify does this.
-    listener.on('clientError', clientErrorResponse)
+    listener.on('clientError', (error, socket) => clientErrorResponse(error, socket, tell))
   }
-  const close = (withHttp2 && tls !== undefined ? listener : closeGently(listener)).close.bind(listener)
-  if (withHttp2 && tls !== undefined) {
-    // HTTP/2 tells its clients by itself, with GOAWAY; once more for sessions that were just beginning.
-    listener.once(STOPPING, () => setTimeout(() => close(() => {}), LINGER_MS))
-  }
+  const close = closeGently(listener).close.bind(listener)
   listener.close = (callback) => {
     const others: Promise<unknown>[] = []
     listener.emit(STOPPING, (other: Promise<unknown>) => others.push(other))

@@ -1,23 +1,27 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { basename, extname, join, relative, resolve } from 'node:path'
+import { extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { GatewayConfig, SchemaModule } from './define.ts'
 import type { Problem } from './errors.ts'
+import { importProblem, knownAs } from './import-error.ts'
 import { list, nonEmptyList, object, record } from './kit.ts'
-import { messageOf } from './messages.ts'
-import { freezePlain } from './plain.ts'
+import { freezePlain, isObject } from './plain.ts'
 import { mainPort, type PortUse, portClashes } from './ports.ts'
 import type { Properties, Schema } from './typed.ts'
 import { validate } from './validate.ts'
 
-/** A concern's check of what a schema cannot say: a reference, a pair that does not go together. */
-export type Check = (config: GatewayConfig) => readonly Problem[] | Promise<readonly Problem[]>
+/**
+ * A concern's check of what a schema cannot say: a reference, a pair that does not go together. `found` is what the
+ * schemas have found wrong: what they refused is as it was written.
+ */
+export type Check = (
+  config: GatewayConfig,
+  found: readonly Problem[],
+) => readonly Problem[] | Promise<readonly Problem[]>
 
 interface SchemaFile {
   readonly schema?: SchemaModule
   readonly check?: Check
-  /** Keys of a route without which it stands open: written down, they may not be undefined. */
-  readonly guardKeys?: readonly string[]
   /** What the concern will listen on. */
   readonly ports?: (config: GatewayConfig) => readonly PortUse[]
 }
@@ -67,23 +71,6 @@ function compose(files: readonly SchemaFile[]) {
   })
 }
 
-/** A route that was meant to be guarded, if only a variable had been set, must not stand open for the lack of it. */
-function undefinedGuards(files: readonly SchemaFile[], input: unknown): Problem[] {
-  const { routes } = (input ?? {}) as { routes?: unknown }
-  const keys = files.flatMap(({ guardKeys }) => guardKeys ?? [])
-  return (Array.isArray(routes) ? routes : []).flatMap((route: Record<string, unknown> | null, index) =>
-    keys
-      .filter(
-        (key) => typeof route === 'object' && route !== null && key in route && route[key] === undefined,
-      )
-      .map((key) => ({
-        path: `routes[${index}].${key}`,
-        message:
-          'is undefined, which would leave the route without it; give it a value, or leave the key out',
-      })),
-  )
-}
-
 /** The schemas of all the plugins there are, ready to check configs with. */
 export interface Schemas {
   readonly files: readonly SchemaFile[]
@@ -109,13 +96,13 @@ export async function readGateway(
   main?: PortUse,
 ): Promise<LoadedGateway> {
   const { files, whole } = await schemas
-  const { value, problems } = validate(whole, input)
-  problems.push(...undefinedGuards(files, input))
+  const { value, problems: found } = validate(whole, input)
+  const problems = [...found]
   const written = value as GatewayConfig
   const clashes: Check = (config) => portClashes([main ?? [], portsOf(files, config)].flat())
   for (const check of [...files.flatMap((file) => file.check ?? []), clashes]) {
     try {
-      problems.push(...(await check(written)))
+      problems.push(...(await check(written, found)))
     } catch (error) {
       // On a config that the schema has refused, a check may stumble over just that; it has nothing to add.
       if (problems.length === 0) throw error
@@ -139,9 +126,7 @@ export async function loadGateway(
   path = process.env.GATEWAY_CONFIG || 'gateway.config.ts',
 ): Promise<LoadedGateway> {
   const absolute = resolve(path)
-  const file = relative(process.cwd(), absolute).startsWith('..')
-    ? basename(absolute)
-    : relative(process.cwd(), absolute)
+  const file = knownAs(absolute)
   const wrong = async (message: string): Promise<LoadedGateway> => {
     const loaded = await readGateway({ upstreams: {}, routes: [] }, file)
     return { ...loaded, problems: [{ path: '', message }] }
@@ -151,9 +136,9 @@ export async function loadGateway(
   try {
     input = await importConfig(absolute)
   } catch (error) {
-    return wrong(`cannot be loaded: ${messageOf(error)}`)
+    return wrong(importProblem(error))
   }
-  if (input === null || typeof input !== 'object') {
+  if (!isObject(input)) {
     return wrong('exports no config; write `export default defineGateway({ ... })`')
   }
   return readGateway(input, file, loadSchemas(), mainPort(process.argv[1], process.env))

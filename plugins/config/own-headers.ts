@@ -20,8 +20,7 @@ export function passesFor(name: string, names: ReadonlySet<string>): boolean {
 
 /**
  * For headers that the gateway alone says to upstreams: takes what a client says under these names, in any spelling,
- * out of a request, out of its trailers too. They also go out of its Connection header, so that a client cannot have
- * what the gateway says dropped on the way (GHSA-gwhp-pf74-vj37).
+ * out of a request, out of its trailers too. What its Connection header names is gone by then: the routing sees to it.
  */
 export function withoutOwnHeaders(names: Iterable<string>): (raw: IncomingMessage) => void {
   const own = new Set([...names].map(conflated))
@@ -33,13 +32,6 @@ export function withoutOwnHeaders(names: Iterable<string>): (raw: IncomingMessag
   return (raw) => {
     const { headers } = raw
     strip(headers)
-    const { connection } = headers
-    if (connection !== undefined && connection !== 'keep-alive' && connection !== 'close') {
-      const listed = connection.split(',')
-      const kept = listed.filter((name) => !own.has(conflated(name.trim())))
-      if (kept.length === 0) delete headers.connection
-      else if (kept.length < listed.length) headers.connection = kept.join(',')
-    }
     // Only behind a body of untold length is there room for trailers. This listener comes before those who forward.
     if (headers['transfer-encoding'] !== undefined || raw.httpVersionMajor === 2)
       raw.once('end', () => strip(raw.trailers))

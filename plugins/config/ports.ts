@@ -38,6 +38,11 @@ export function portClashes(uses: readonly PortUse[]): Problem[] {
 /** How messages call the main port, which no key of the config says. */
 export const MAIN_PORT = 'the main port (-p, FASTIFY_PORT or PORT)'
 
+/** Whether `script`, the file that the process runs, is `fastify start`. */
+export function isFastifyCli(script: string | undefined): boolean {
+  return /(?:^|[/\\])fastify(?:-cli[/\\]|$)/.test(script ?? '')
+}
+
 /**
  * The main port as the environment says it, for those who check a config without starting it. Undefined where it says
  * nothing, and under `fastify start`: there a flag may say otherwise, and what `listen` is told is looked at.
@@ -47,8 +52,7 @@ export function mainPort(
   env: Readonly<Record<string, string | undefined>>,
 ): PortUse | undefined {
   const port = Number(env['FASTIFY_PORT'] || env['PORT'])
-  if (/(?:^|[/\\])fastify(?:-cli[/\\]|$)/.test(script ?? '') || !Number.isInteger(port) || port <= 0)
-    return undefined
+  if (isFastifyCli(script) || !Number.isInteger(port) || port <= 0) return undefined
   // As `npm start` has it.
   return { path: '', name: MAIN_PORT, port, host: env['FASTIFY_ADDRESS'] || '0.0.0.0' }
 }

@@ -1,8 +1,9 @@
 /** How the kit's schemas read values, apart from the types that they have. */
 import { show } from './messages.ts'
 import type { Place } from './place.ts'
+import { isObject } from './plain.ts'
 import { suggestion } from './suggest.ts'
-import type { AnySchema, Read } from './typed.ts'
+import type { AnySchema, Properties, Read } from './typed.ts'
 
 export interface Remedy {
   /** Ends the message when the value is refused: what to write instead. */
@@ -46,11 +47,16 @@ export function readMeasure(
   }
 }
 
+/** What "did you mean" compares with the names there are. */
+export function asText(value: unknown): string {
+  return typeof value === 'string' ? value : show(value)
+}
+
 /** Refuses what is no name of an upstream of this config. */
 export function checkUpstream(value: unknown, place: Place): void {
   const names = place.upstreams()
   if (names.includes(value as string)) return
-  place.refuse(`no upstream is named ${show(value)}; ${suggestion(String(value), names)}`)
+  place.refuse(`no upstream is named ${show(value)}; ${suggestion(asText(value), names)}`)
 }
 
 export function readList(
@@ -64,13 +70,8 @@ export function readList(
       return value
     }
     if (value.length < least) place.refuse(`needs at least one ${noun}`)
-    for (const [index, one] of value.entries()) value[index] = item['~read'](one, place.at(index))
-    return value
+    return value.map((one, index) => item['~read'](one, place.at(index)))
   }
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 export function readRecord(
@@ -90,7 +91,10 @@ export function readRecord(
     return Object.fromEntries(
       entries.map(([name, one]) => {
         checkName(name, place)
-        return [name, item['~read'](one, place.at(name))]
+        const at = place.at(name)
+        // Nothing stands in for an entry, and a condition that is none lets everybody through.
+        if (one === undefined) at.refuseUndefined()
+        return [name, one === undefined ? one : item['~read'](one, at)]
       }),
     )
   }
@@ -98,4 +102,55 @@ export function readRecord(
 
 export function readShorthand(property: string, full: AnySchema): Read {
   return (value, place) => full['~read'](isObject(value) ? value : { [property]: value }, place)
+}
+
+/** A value of no kind that the kit knows: its plain objects without what is undefined in them. */
+export function readAsIs(value: unknown, place: Place): unknown {
+  if (Array.isArray(value)) return value.map((one, index) => readAsIs(one, place.at(index)))
+  if (!isObject(value)) return value
+  const entries = Object.entries(value).filter(([name, one]) => {
+    if (one === undefined && place.guarded) place.at(name).refuseUndefined()
+    return one !== undefined
+  })
+  return Object.fromEntries(entries.map(([name, one]) => [name, readAsIs(one, place.at(name))]))
+}
+
+export function readCustom(refuse: (value: unknown) => string | undefined, remedy?: string): Read {
+  return (value, place) => {
+    const plain = readAsIs(value, place)
+    let message: string | undefined
+    try {
+      message = refuse(plain)
+    } catch {
+      message = `is ${show(value)}`
+    }
+    if (message !== undefined) place.refuse(message, remedy)
+    return plain
+  }
+}
+
+export function readObject(properties: Properties, open: boolean, remedy?: string): Read {
+  return (value, place) => {
+    if (!isObject(value)) {
+      place.wants('an object', value, remedy)
+      return value
+    }
+    const read = new Map<string, unknown>()
+    for (const [name, one] of Object.entries(value)) {
+      if (Object.hasOwn(properties, name)) continue
+      const at = place.at(name)
+      if (!open) at.refuse(`unknown key; ${suggestion(name, Object.keys(properties))}`)
+      else if (one !== undefined) read.set(name, readAsIs(one, at))
+      else if (at.guarded) at.refuseUndefined()
+    }
+    for (const [name, property] of Object.entries(properties)) {
+      const at = place.at(name, place.guarded || property['~guarded'] === true)
+      const given = Object.hasOwn(value, name) ? value[name] : undefined
+      if (given !== undefined) read.set(name, property['~read'](given, at))
+      else if (at.guarded && Object.hasOwn(value, name)) at.refuseUndefined()
+      else if (property['~default'] !== undefined) read.set(name, property['~read'](property['~default'], at))
+      else if (property['~optional'] === undefined) at.refuse('is required')
+    }
+    return Object.fromEntries(read)
+  }
 }

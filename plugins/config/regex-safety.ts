@@ -17,7 +17,7 @@ const TIMEOUT_MS = 1000
 
 /**
  * For each regex, in order: a sentence that says what is wrong and what to do, or undefined if nothing
- * is known against it. Loads the analyser only if there is a regex at all. Blocks for up to a second each.
+ * is known against it. Loads the analyser only if there is a regex at all. Blocks for up to two seconds each.
  */
 export async function regexProblems(list: readonly CheckedRegex[]): Promise<(string | undefined)[]> {
   if (list.length === 0) return []
@@ -32,16 +32,20 @@ function regexProblem(regex: CheckedRegex, check: typeof checkSync): string | un
   } catch (error) {
     return `the regex /${source}/${flags} cannot be compiled: ${(error as Error).message}`
   }
-  const result = check(regex.whole ? `^(?:${source})$` : source, analysedFlags(flags), {
-    timeout: TIMEOUT_MS,
-  })
-  if (result.status !== 'vulnerable') return undefined
-  return (
-    `the regex /${source}/${flags} backtracks catastrophically (${result.complexity.summary}) ` +
-    `on an attack such as ${shape(result)}; ` +
-    'let no two neighbouring repetitions match the same text: write [^/]+ for a segment instead of .*, ' +
-    'and no repetition within a repetition'
-  )
+  const text = regex.whole ? `^(?:${source})$` : source
+  // Paths are looked at without regard to case as well, for what an upstream may take them for.
+  const uses = regex.whole && !flags.includes('i') ? [flags, `${flags}i`] : [flags]
+  for (const used of uses) {
+    const result = check(text, analysedFlags(used), { timeout: TIMEOUT_MS })
+    if (result.status !== 'vulnerable') continue
+    return (
+      `the regex /${source}/${used} backtracks catastrophically (${result.complexity.summary}) ` +
+      `on an attack such as ${shape(result)}; ` +
+      'let no two neighbouring repetitions match the same text: write [^/]+ for a segment instead of .*, ' +
+      'and no repetition within a repetition'
+    )
+  }
+  return undefined
 }
 
 /**

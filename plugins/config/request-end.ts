@@ -1,5 +1,6 @@
-import type { Socket } from 'node:net'
+import type { Http2ServerResponse } from 'node:http2'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Connection, unsentBytes } from './unsent.ts'
 
 /** How a request ended, whichever way it did. */
 export interface RequestEnd {
@@ -11,9 +12,14 @@ export interface RequestEnd {
   readonly status: number
   /** The client went away before the response was sent whole. */
   readonly aborted: boolean
+  /** Address of the client, as `request.ip` was when it came: later there may be no connection to ask. */
+  readonly client: string
+  /** Address of whoever connected, which may be a proxy; undefined where nobody did. */
+  readonly peer: string | undefined
   /**
-   * To and from the client, headers included; undefined with HTTP/2, whose requests share a connection. What is read
-   * or written at once for several pipelined requests is the first one's: the sum is right.
+   * To and from the client, headers included; with HTTP/2, whose requests share a connection, bodies only. What is
+   * read or written at once for several pipelined requests is the first one's: the sum is right. Undefined for what
+   * is injected.
    */
   readonly bytesSent: number | undefined
   readonly bytesReceived: number | undefined
@@ -39,27 +45,33 @@ const TOLD = Symbol('holdfast.told')
 /** The request that a response is for, until its end is told. */
 const OPEN = Symbol('holdfast.open')
 
-type Counting = Socket & { [TOLD]?: { read: number; written: number } }
-interface Open {
+type Counting = Connection & { [TOLD]?: { read: number; written: number } }
+interface Open extends Pick<RequestEnd, 'startedAt' | 'client' | 'peer'> {
   readonly reply: FastifyReply
-  readonly startedAt: number
 }
 type Raw = FastifyReply['raw'] & { [OPEN]?: Open | undefined }
 
-/** With HTTP/2 a response says that it was finished, however its stream was closed: the stream knows better. */
-function isAborted(raw: FastifyReply['raw']): boolean {
-  const { stream } = raw as { stream?: { readonly aborted: boolean } }
-  return stream === undefined ? !raw.writableFinished && !raw.writableEnded : stream.aborted
+/**
+ * Ended is not sent. With HTTP/2 a response says that it was finished, however its stream was closed: the stream knows
+ * better, which is ended by itself when the client resets it.
+ * @param connected false for what is injected: nothing is ever sent
+ */
+function isAborted(raw: FastifyReply['raw'], connected: boolean): boolean {
+  const { stream } = raw as { readonly stream?: Http2ServerResponse['stream'] }
+  // Of a HEAD request it is ended from the start.
+  if (stream !== undefined) return stream.aborted || !stream.writableFinished || !stream.headersSent
+  return connected ? !raw.writableFinished : !raw.writableEnded
 }
 
-function endOf({ raw, request }: FastifyReply, startedAt: number): RequestEnd {
+function endOf({ reply, startedAt, client, peer }: Open): RequestEnd {
+  const { raw, request } = reply
   const { httpVersionMajor, socket } = request.raw as { httpVersionMajor: number; socket: Counting | null }
-  let bytesSent: number | undefined
-  let bytesReceived: number | undefined
+  let { bodyBytes: bytesSent } = raw as { readonly bodyBytes?: number }
+  let { bodyBytes: bytesReceived } = request.raw as { readonly bodyBytes?: number }
   // Both are counted at each look. What `inject` has for a connection counts nothing.
   const bytesRead = httpVersionMajor === 1 ? socket?.bytesRead : undefined
   if (socket !== null && bytesRead !== undefined) {
-    const { bytesWritten } = socket
+    const bytesWritten = socket.bytesWritten - unsentBytes(socket)
     // Not since the request's own beginning: one that is sent behind another begins before that is answered.
     socket[TOLD] ??= { read: 0, written: 0 }
     const told = socket[TOLD]
@@ -72,7 +84,9 @@ function endOf({ raw, request }: FastifyReply, startedAt: number): RequestEnd {
     startedAt,
     totalMs: performance.now() - startedAt,
     status: raw.headersSent ? raw.statusCode : 0,
-    aborted: isAborted(raw),
+    aborted: isAborted(raw, bytesRead !== undefined),
+    client,
+    peer,
     bytesSent,
     bytesReceived,
   }
@@ -96,7 +110,7 @@ export function tellOfRequestEnds(app: FastifyInstance): void {
     const open = this[OPEN]
     if (open === undefined) return
     this[OPEN] = undefined
-    const end = endOf(open.reply, open.startedAt)
+    const end = endOf(open)
     // Its attempts hear by the same event that the client has left: first they end, then it is told.
     if (end.aborted) process.nextTick(tell, open.reply, end)
     else tell(open.reply, end)
@@ -105,7 +119,12 @@ export function tellOfRequestEnds(app: FastifyInstance): void {
     for (const start of starts) start(request, reply)
     if (listeners.length > 0) {
       const raw = reply.raw as Raw
-      raw[OPEN] = { reply, startedAt: performance.now() }
+      raw[OPEN] = {
+        reply,
+        startedAt: performance.now(),
+        client: request.ip,
+        peer: request.raw.socket.remoteAddress,
+      }
       // The only event that comes whichever way it ends: Fastify's onResponse stays away when the client leaves.
       raw.on('close', closed)
     }

@@ -9,3 +9,11 @@ export function routeName(request: FastifyRequest): string | undefined {
   const { config, url } = request.routeOptions
   return config.gateway?.name ?? (url?.startsWith(INTERNAL) ? undefined : url)
 }
+
+/** Path of that route or endpoint as it is written: `/users/:id`, or the source of a regular expression. */
+export function routeTemplate(request: FastifyRequest): string | undefined {
+  const { config, url } = request.routeOptions
+  const path = config.gateway?.config.path
+  if (path !== undefined) return typeof path === 'string' ? path : path.source
+  return url?.startsWith(INTERNAL) ? undefined : url
+}

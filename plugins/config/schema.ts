@@ -1,11 +1,12 @@
 import { isIP } from 'node:net'
-import { type ListenerTls, tlsProblems } from './certificate.ts'
+import type { ListenerTls } from './certificate.ts'
 import type { GatewayConfig } from './define.ts'
 import type { Problem } from './errors.ts'
 import {
   custom,
   duration,
   flag,
+  guarded,
   integer,
   list,
   object,
@@ -16,6 +17,7 @@ import {
   text,
   withDefault,
 } from './kit.ts'
+import { tlsProblems } from './listener-tls.ts'
 
 /** PEM text, or the path of a PEM file. */
 const certificate = text({ minLength: 1 })
@@ -24,13 +26,18 @@ const certificate = text({ minLength: 1 })
 export const listenerTls = object({
   cert: certificate,
   key: certificate,
+  /**
+   * Further certificates, each for the hosts that it names itself (subjectAltName). A client that asks for one of them
+   * (SNI) is shown it, any other the first. With several of them TLS sessions are not resumed. Default: none.
+   */
+  more: guarded(optional(list(object({ cert: certificate, key: certificate })))),
   /** Clients are asked for a certificate of this authority, or of one of several. */
   clientCa: optional(certificate),
   /**
    * `'require'`: nobody is let in without one. `'request'`: whoever has none, or a bad one, is let in without it, and
-   * may prove himself to routes in another way. Default `'require'`.
+   * may prove himself to routes in another way. Default `'require'`, where there is a `clientCa`.
    */
-  clientAuth: withDefault(oneOf(['require', 'request']), 'require'),
+  clientAuth: optional(oneOf(['require', 'request'])),
 })
 
 function refuseAddress(value: unknown): string | undefined {
@@ -50,7 +57,10 @@ export const addressOrRange = custom<string>(refuseAddress, {
 
 /** The public side: limits, time-outs, who is believed. */
 const server = section({
-  /** Peers whose X-Forwarded-*, Forwarded and request id headers are believed. Default: none. */
+  /**
+   * Peers whose X-Forwarded-*, Forwarded and request id headers are believed. X-Forwarded-For is read, and passed on,
+   * without ports and brackets; what is no address in it is `unknown`. Default: none.
+   */
   trustProxy: withDefault(list(addressOrRange), []),
   /** Largest request body. Default 10MiB. */
   bodyLimit: withDefault(size({ minimum: 1 }), '10MiB'),
@@ -78,7 +88,7 @@ const server = section({
   /** `%2f` and `%5c` in paths reach upstreams as they are instead of being refused. Default false. */
   encodedSlash: withDefault(flag(), false),
   /** Serves HTTPS on the main port. */
-  tls: optional(listenerTls),
+  tls: guarded(optional(listenerTls)),
   /** Offers HTTP/2 besides HTTP/1.1: by ALPN with TLS, else to clients that know beforehand (h2c). Default false. */
   http2: withDefault(flag(), false),
 })

@@ -11,7 +11,7 @@ export interface UpstreamName {
 
 /**
  * What plugins get for what a user wrote. It tells the place what is wrong, all of it, and then returns the value
- * as far as it could be read. Objects and lists are changed as they are: they are copies.
+ * as far as it could be read. What it was handed stays as it is.
  */
 export type Read = (value: unknown, place: Place) => unknown
 
@@ -25,11 +25,12 @@ export interface Optional<I, R = I> extends Schema<I, R> {
 }
 export interface Defaulted<I, R = I> extends Optional<I, R> {
   /** What is read where nothing was written. */
-  readonly '~default': () => unknown
+  readonly '~default': unknown
 }
 export type AnySchema = Schema<unknown, unknown> & {
   readonly '~optional'?: true
-  readonly '~default'?: () => unknown
+  readonly '~default'?: unknown
+  readonly '~guarded'?: true
 }
 export type Properties = Readonly<Record<string, AnySchema>>
 

@@ -8,14 +8,19 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
   h: 3_600_000,
   d: 86_400_000,
 }
+/** The longest that a timer may be set for, in whole days: one of 2^31 ms or more fires at once. */
+export const LONGEST_MS = 24 * 86_400_000
 const SIZE = /^(\d+(?:\.\d+)?)(B|KiB|MiB|GiB)$/
 const BYTES: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
 
 function parse(value: unknown, form: RegExp, units: Readonly<Record<string, number>>): number | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : undefined
-  if (typeof value !== 'string') return undefined
-  const [, digits, unit] = form.exec(value) ?? []
-  return digits === undefined || unit === undefined ? undefined : Number(digits) * (units[unit] as number)
+  let number = Number.NaN
+  if (typeof value === 'number') number = value
+  else if (typeof value === 'string') {
+    const [, digits, unit = ''] = form.exec(value) ?? []
+    number = Number(digits) * (units[unit] as number)
+  }
+  return Number.isFinite(number) && number >= 0 ? number : undefined
 }
 
 /** Milliseconds, or undefined if it is no duration. */
@@ -25,6 +30,6 @@ export function parseDuration(value: unknown): number | undefined {
 
 /** Whole bytes, or undefined if it is no size. */
 export function parseSize(value: unknown): number | undefined {
-  const bytes = parse(value, SIZE, BYTES)
-  return bytes === undefined ? undefined : Math.floor(bytes)
+  const bytes = Math.floor(parse(value, SIZE, BYTES) ?? Number.NaN)
+  return Number.isSafeInteger(bytes) ? bytes : undefined
 }

@@ -1,6 +1,6 @@
+import { copyPlain } from './copy.ts'
 import type { Problem } from './errors.ts'
 import { Place } from './place.ts'
-import { copyPlain } from './plain.ts'
 import type { Resolved, Schema } from './typed.ts'
 
 /** What was read, and all that is wrong with it. */
@@ -14,9 +14,11 @@ export interface Validated {
  * filled in; the input stays untouched. All problems are found, not just the first.
  */
 export function validate(schema: Schema<unknown>, input: unknown): Validated {
-  const copy = copyPlain(input)
-  const place = new Place(copy)
-  return { value: schema['~read'](copy, place), problems: place.problems }
+  const problems: Problem[] = []
+  const copy = copyPlain(input, new Place(input, problems))
+  // What could not be copied has left holes: they are no mistakes of their own.
+  if (problems.length > 0) return { value: copy, problems }
+  return { value: schema['~read'](copy, new Place(copy, problems)), problems }
 }
 
 /**

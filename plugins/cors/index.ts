@@ -29,16 +29,26 @@ export default fp(
     }
     if (policies.size === 0) return
 
-    // First of all, since a browser asks beforehand without credentials and from wherever it is.
     app.addGuard({
       name: 'cors',
       stage: 'cors',
+      forRoute(route) {
+        const policy = policies.get(route)
+        if (policy === undefined) return undefined
+        return ({ headers }) => {
+          if (policy.hijacks(headers)) throw originForbidden()
+        }
+      },
+    })
+    // Before authentication, since a browser asks beforehand without credentials, but no flood of it is for free.
+    app.addGuard({
+      name: 'cors: preflights',
+      stage: 'preflight',
       answersPreflight: (route) => policies.has(route),
       forRoute(route) {
         const policy = policies.get(route)
         if (policy === undefined) return undefined
         return (request, reply) => {
-          if (policy.hijacks(request.headers)) throw originForbidden()
           if (!isPreflight(request.method, request.headers)) return
           const said = policy.preflight(request.headers)
           if (said === undefined) throw originForbidden()

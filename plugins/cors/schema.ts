@@ -4,6 +4,7 @@ import {
   custom,
   duration,
   flag,
+  guarded,
   list,
   nonEmptyList,
   object,
@@ -57,7 +58,7 @@ const routeCors = optional(
 
 export type CorsConfig = Resolved<typeof cors>
 
-export const schema = { gateway: { cors }, route: { cors: routeCors } }
+export const schema = { gateway: { cors: guarded(cors) }, route: { cors: guarded(routeCors) } }
 
 declare module '../config/define.ts' {
   interface GatewaySchema {

@@ -1,5 +1,7 @@
 /** What expressions see of a request. Nothing is made before it is asked for. */
 import { type CelInput, celList, celMap } from '@bufbuild/cel'
+import { plainAddress } from '../config/addresses.ts'
+import { normaliseHost } from '../config/host-name.ts'
 import type { Identity } from '../upstreams/identity.ts'
 import { EvaluationError } from './errors.ts'
 import { QueryMap } from './query.ts'
@@ -84,8 +86,7 @@ function decodedParam(value: unknown): string {
 }
 
 function hostOf({ headers }: ExpressionRequest): string {
-  const host = header(headers['host'] ?? headers[':authority'] ?? '')
-  return host.toLowerCase().replace(/:\d*$/, '')
+  return normaliseHost(header(headers['host'] ?? headers[':authority'] ?? ''))
 }
 
 /** @param time makes the timestamp of now */
@@ -102,7 +103,7 @@ function fieldOf(request: ExpressionRequest, name: string, time: () => CelInput)
     case 'scheme':
       return request.protocol
     case 'ip':
-      return request.ip
+      return plainAddress(request.ip)
     case 'headers':
       return celMap(new RecordMap(request.headers, header))
     case 'query':

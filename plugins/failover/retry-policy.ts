@@ -81,17 +81,17 @@ export function failoverPolicy(
       const options = optionsOf(attempt.upstream)
       // Nothing was sent: the upstream sees one request all the same, there is no storm to fear, and nothing to count.
       const free = outcome.kind === 'failed' && !outcome.requestSent && attempt.untried()
-      if (attempt.number > (free && options.retries > 0 ? MOST_RETRIES : options.retries))
-        return { retry: false }
+      if (free ? options.retries === 0 : attempt.number > options.retries) return { retry: false }
+      if (attempt.made > MOST_RETRIES) return { retry: false }
       if (!mayRetry(attempt, outcome, options.retryOn)) return { retry: false }
       const delayMs = pause(attempt, outcome, options, random)
       if (delayMs === undefined) return { retry: false }
       // Asked last: a retry that is not made must not be paid for.
       if (!free && !budgetOf(attempt.upstream).withdraw()) return { retry: false }
-      return { retry: true, delayMs }
+      return { retry: true, delayMs, free }
     },
     hedgeAfterMs: (attempt) =>
-      attempt.number > optionsOf(attempt.upstream).retries ? undefined : hedging.afterMs(attempt),
+      attempt.number > optionsOf(attempt.upstream).retries + 1 ? undefined : hedging.afterMs(attempt),
     mayHedge: (attempt) => hedging.may(attempt),
   }
 }

@@ -1,12 +1,14 @@
 import { custom, decimal, duration, integer, list, section, switchable, withDefault } from '../config/kit.ts'
+import { show } from '../config/messages.ts'
 import type { Duration } from '../config/typed.ts'
-import { parseDuration } from '../config/units.ts'
+import { LONGEST_MS, parseDuration } from '../config/units.ts'
 import { quantileOf } from './hedging.ts'
 
 function refuseAfter(value: unknown): string | undefined {
-  return quantileOf(value) === undefined && parseDuration(value) === undefined
-    ? `"${value}" is neither a quantile nor a duration`
-    : undefined
+  if (quantileOf(value) !== undefined) return undefined
+  const ms = parseDuration(value)
+  if (ms === undefined) return `${show(value)} is neither a quantile nor a duration`
+  return ms > LONGEST_MS ? 'is longer than any request lasts' : undefined
 }
 
 const hedge = switchable({

@@ -6,11 +6,27 @@ import { hashBits, keyProblem } from './sign.ts'
 
 /** Headers that mean something else, or that the gateway says already. */
 const TAKEN =
-  /^(?:accept.*|authorization|cache-control|connection|content-.*|cookie|date|expect|forwarded|host|http2-settings|if-.*|keep-alive|origin|proxy-.*|range|te|trailer|transfer-encoding|upgrade|via|x-forwarded-.*|x-real-ip|x-request-id)$/
+  /^(?:accept.*|authorization|cache-control|client-cert(?:-chain)?|connection|content-.*|cookie|date|expect|forwarded|host|http2-settings|if-.*|keep-alive|origin|proxy-.*|range|signature(?:-input)?|te|trailer|transfer-encoding|upgrade|via|x-forwarded-.*|x-original-url|x-real-ip|x-request-id|x-rewrite-url)$/
+
+/** As much as is needed of the kinds of credential, which may have been taken out. */
+interface Credentials {
+  readonly auth?: {
+    readonly 'api-key'?: { readonly header: string }
+    readonly jwt?: { readonly from: { readonly header?: string } }
+  }
+}
+
+/** Headers that clients bring their credentials in: taken out as if they were forged, nobody could come in. */
+function credentialHeaders({ auth }: Credentials): ReadonlySet<string> {
+  const headers = [auth?.['api-key']?.header, auth?.jwt?.from.header]
+  return new Set(headers.flatMap((header) => (header === undefined ? [] : [conflated(header)])))
+}
 
 /** What a schema cannot say of `identityHeaders`. */
-export function identityHeaderProblems({ identityHeaders, routes }: GatewayConfig): Problem[] {
+export function identityHeaderProblems(config: GatewayConfig): Problem[] {
+  const { identityHeaders, routes } = config
   if (identityHeaders === undefined) return []
+  const credentials = credentialHeaders(config as Credentials)
   const problems: Problem[] = []
   const say = (message: string, ...steps: string[]): void => {
     problems.push({ path: written('identityHeaders', ...steps), message })
@@ -20,6 +36,8 @@ export function identityHeaderProblems({ identityHeaders, routes }: GatewayConfi
   const take = (name: string, ...steps: string[]): void => {
     if (!/^[a-z0-9-]+$/.test(name)) say('is no good name; write lower-case letters, digits and "-"', ...steps)
     else if (TAKEN.test(name)) say('means something else already; take a name of your own', ...steps)
+    else if (credentials.has(name))
+      say('is the header that credentials are brought in (`auth`); take a name of your own', ...steps)
     else if (own.has(name)) say('is told twice; take another name', ...steps)
     own.add(name)
   }

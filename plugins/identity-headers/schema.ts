@@ -4,6 +4,7 @@ import {
   custom,
   duration,
   flag,
+  guarded,
   list,
   object,
   oneOf,
@@ -68,7 +69,10 @@ const identityHeaders = optional(
 /** Whether the upstreams of this route are told who calls. What clients say is never passed on. Default true. */
 const routeIdentityHeaders = withDefault(flag(), true)
 
-export const schema = { gateway: { identityHeaders }, route: { identityHeaders: routeIdentityHeaders } }
+export const schema = {
+  gateway: { identityHeaders: guarded(identityHeaders) },
+  route: { identityHeaders: guarded(routeIdentityHeaders) },
+}
 
 declare module '../config/define.ts' {
   interface GatewaySchema {

@@ -40,7 +40,7 @@ export class Connections {
       },
     })
     return [
-      collector('connections', 'gauge', 'Connections of clients that are open.', ({ open }) => open),
+      collector('connections_open', 'gauge', 'Connections of clients that are open.', ({ open }) => open),
       collector('connections_total', 'counter', 'Connections of clients so far.', ({ total }) => total),
     ]
   }

@@ -2,39 +2,61 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { bind, listenError, opensWith } from '../config/bind.ts'
-import { daysLeft, type ListenerTls } from '../config/certificate.ts'
 import { STOPPING } from '../config/close.ts'
-import { createServer, type Handler } from '../config/listener.ts'
+import type { Handler } from '../config/entrance.ts'
+import { createServer } from '../config/listener.ts'
 import { MAIN_PORT } from '../config/ports.ts'
+import { REFUSED, type Refusal } from '../config/refused.ts'
 import { Connections } from './connections.ts'
 import { redirectToHttps } from './redirect.ts'
+import { Refusals, TOLD_EVERY } from './refusals.ts'
+import { renewCertificates } from './renewal.ts'
+
+type Entry = FastifyInstance['gateway']['listeners'][number]
 
 /** From this many days before its end on, a certificate is spoken of in the log. */
 const WARN_DAYS = 14
+const DAY_MS = 86_400_000
 
 function warnOfCertificates(app: FastifyInstance): void {
-  const { server, listeners } = app.gateway
-  const places = [{ tls: server.tls, path: 'server.tls' }].concat(
-    listeners.map(({ tls }, index) => ({ tls, path: `listeners[${index}].tls` })),
-  )
-  for (const { tls, path } of places) {
-    if (tls === undefined) continue
-    const days = daysLeft(tls as ListenerTls, Date.now())
+  for (const { place, at } of app.certificates.listeners.flatMap(({ ends }) => ends)) {
+    const days = Math.floor((at * 1000 - Date.now()) / DAY_MS)
     if (days < 0)
-      app.log.error({ days }, `the certificate of ${path} has expired; clients refuse it: renew it`)
+      app.log.error({ days }, `the certificate of ${place} has expired; clients refuse it: renew it`)
     else if (days < WARN_DAYS)
-      app.log.warn({ days }, `the certificate of ${path} expires in ${days} days; renew it`)
+      app.log.warn({ days }, `the certificate of ${place} expires in ${days} days; renew it`)
   }
 }
 
-/** A listener for one entry of `listeners`, not yet bound. */
-function create(app: FastifyInstance, entry: FastifyInstance['gateway']['listeners'][number]): Server {
-  const { tls, http2, redirectToHttps: port } = entry
+/** Whoever sends it can send any number of it: the first of a kind has a line, the rest of a minute one together. */
+function tellOfRefusals(app: FastifyInstance): void {
+  const refusals = new Refusals()
+  app.upstreams.measure(refusals.collector)
+  let timer: NodeJS.Timeout | undefined
+  const summarise = (): void => {
+    timer = undefined
+    const reasons = refusals.summary()
+    if (reasons !== undefined) app.log.info({ reasons }, 'more was refused that is no request')
+  }
+  app.server.on(REFUSED, ({ reason, status, peer, code }: Refusal) => {
+    if (!refusals.add(reason)) return
+    app.log.info({ reason, status, peer, code }, 'refused what is no request')
+    timer ??= setTimeout(summarise, TOLD_EVERY).unref()
+  })
+  app.addHook('onClose', async () => {
+    clearTimeout(timer)
+    summarise()
+  })
+}
+
+/** A listener for the entry of `listeners` that is at `index`, not yet bound. */
+function create(app: FastifyInstance, index: number): Server {
+  const { http2, redirectToHttps: port } = app.gateway.listeners[index] as Entry
   const handler = port === undefined ? (app.routing as unknown as Handler) : redirectToHttps(port)
   const listener = createServer(
     handler,
     app.gateway.server,
-    { tls: tls as ListenerTls | undefined, http2 },
+    { certificates: app.certificates.at(`listeners[${index}].tls`), http2 },
     app.server,
   )
   listener.on('upgrade', (request: IncomingMessage, socket, head) =>
@@ -57,13 +79,15 @@ export default fp(
     const connections = new Connections()
     connections.watch('main', server)
     for (const collector of connections.collectors) app.upstreams.measure(collector)
+    tellOfRefusals(app)
+    renewCertificates(app)
     opensWith(server, async () => {
       warnOfCertificates(app)
       return () => {}
     })
     for (const [index, entry] of app.gateway.listeners.entries()) {
       opensWith(server, async () => {
-        const listener = create(app, entry)
+        const listener = create(app, index)
         connections.watch(`listeners[${index}]`, listener)
         await bind(listener, entry, `listeners[${index}].port`)
         open.add(listener)

@@ -1,7 +1,8 @@
-import { type ListenerTls, tlsProblems } from '../config/certificate.ts'
+import type { ListenerTls } from '../config/certificate.ts'
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import { flag, integer, list, object, optional, text, withDefault } from '../config/kit.ts'
+import { flag, guarded, integer, list, object, optional, text, withDefault } from '../config/kit.ts'
+import { tlsProblems } from '../config/listener-tls.ts'
 import type { PortUse } from '../config/ports.ts'
 import { listenerTls } from '../config/schema.ts'
 
@@ -15,11 +16,11 @@ const listeners = withDefault(
       /** Address or name to listen on. Default `0.0.0.0`, every address of version 4; `::` is all of both. */
       host: withDefault(text({ minLength: 1 }), '0.0.0.0'),
       /** Serves HTTPS. */
-      tls: optional(listenerTls),
+      tls: guarded(optional(listenerTls)),
       /** Offers HTTP/2 besides HTTP/1.1: by ALPN with TLS, else to clients that know beforehand. Default false. */
       http2: withDefault(flag(), false),
       /** Serves nothing, but sends everyone to `https:` at this port of the same host (308). */
-      redirectToHttps: optional(port),
+      redirectToHttps: guarded(optional(port)),
     }),
   ),
   [],

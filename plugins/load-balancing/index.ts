@@ -1,7 +1,6 @@
 import fp from 'fastify-plugin'
-import { messageOf, written } from '../config/messages.ts'
+import { written } from '../config/messages.ts'
 import { suggestion } from '../config/suggest.ts'
-import type { PolicyContext } from '../upstreams/contract.ts'
 import { random } from './choose/random.ts'
 import { roundRobin } from './choose/round-robin.ts'
 import { weighted } from './choose/weighted.ts'
@@ -24,21 +23,21 @@ function chosen(loadBalancing: LoadBalancing): { policy: string; options: object
   return { policy, options }
 }
 
-function withoutOptions<B>(create: (context: PolicyContext) => B) {
-  return (context: PolicyContext, options: object): B => {
-    const unknown = Object.keys(options)
-    if (unknown.length > 0) throw new TypeError(`takes no options, but "${unknown[0]}" is set; take it out`)
-    return create(context)
-  }
+/** A path within a place, as it stands in the file. */
+function within(place: string, path: string): string {
+  return path === '' || path.startsWith('[') ? `${place}${path}` : `${place}.${path}`
 }
 
 export default fp(
   async (app) => {
-    app.upstreams.defineBalancer('round-robin', withoutOptions(roundRobin))
-    app.upstreams.defineBalancer('random', withoutOptions(random))
-    app.upstreams.defineBalancer('weighted', withoutOptions(weighted))
+    app.upstreams.defineBalancer('round-robin', roundRobin)
+    app.upstreams.defineBalancer('random', random)
+    app.upstreams.defineBalancer('weighted', weighted)
 
-    const probes = probesFor(app.upstreams, (target) => app.targetAddress(target))
+    const probes = probesFor(app.upstreams, (target) => ({
+      ...app.targetAddress(target),
+      http2: app.gateway.upstreams[target.upstream]!.http2,
+    }))
     app.addHook('onClose', async () => probes.close())
     registerLoadAware(app.upstreams, probes.ask)
 
@@ -50,18 +49,13 @@ export default fp(
         const { policy, options } = chosen(loadBalancing)
         // The schema has said so already.
         if (typeof policy !== 'string') return []
-        const create = app.upstreams.balancers.get(policy)
+        const balancer = app.upstreams.balancers.get(policy)
         const path = written('upstreams', name, 'loadBalancing')
-        if (create === undefined) {
+        if (balancer === undefined) {
           const message = `no balancer is named "${policy}"; ${suggestion(policy, app.upstreams.balancers.keys())}`
           return [{ path, message }]
         }
-        try {
-          create({ now: () => 0, random: () => 0 }, options as never)
-          return []
-        } catch (error) {
-          return [{ path, message: messageOf(error) }]
-        }
+        return balancer.problems(options).map((problem) => ({ ...problem, path: within(path, problem.path) }))
       }),
     )
   },

@@ -13,14 +13,14 @@ import {
   text,
   withDefault,
 } from '../config/kit.ts'
-import { written } from '../config/messages.ts'
+import { show, written } from '../config/messages.ts'
 import { suggestion } from '../config/suggest.ts'
 import type { Duration } from '../config/typed.ts'
 import { cookieClashes, cookieProblems, secretProblem, ttlProblem } from './affinity/options.ts'
 import { isToken } from './hash/http-token.ts'
 import { type KeySources, keySourcesProblem } from './hash/key-source.ts'
 import { nextPrime } from './hash/primes.ts'
-import { routeParamProblems } from './hash/route-params.ts'
+import { routeSourceProblems } from './hash/route-sources.ts'
 
 /** A client's requests go to the target that had its first one, as a signed cookie says. Default: no sessions. */
 const sessionAffinity = optional(
@@ -76,20 +76,22 @@ const subset = optional(
   shorthand(
     'size',
     object({
-      /** Targets to use, at least. */
+      /** Targets to use, at least; with weights, as many of the mean weight. */
       size: integer({ minimum: 1, maximum: 1_000_000 }),
       /**
-       * Which of the gateways this is. Numbers from 0 on that follow one another spread the load evenly; a text (a host
-       * name) does so only on average. Default: a text of the host's name and the process id.
+       * Which of the gateways this is: its number from 0 on, with `of`, which spreads the load evenly; or a name, which
+       * does so on average. Default: the host's name.
        */
       instance: optional(
         custom<number | string>((value) =>
           (typeof value === 'string' && value !== '') ||
           (Number.isSafeInteger(value) && (value as number) >= 0)
             ? undefined
-            : 'must be a whole number from 0 on, or a name; number the gateways from 0',
+            : `must be a whole number from 0 on, or a name, is ${show(value)}; number the gateways from 0`,
         ),
       ),
+      /** How many gateways there are, where they are numbered. The same at each of them. */
+      of: optional(integer({ minimum: 1, maximum: 1_000_000 })),
     }),
   ),
 )
@@ -121,6 +123,7 @@ export function keyedProblems(config: GatewayConfig): readonly Problem[] {
   const each = Object.entries(config.upstreams).flatMap(([name, upstream]) => [
     ...keyProblems(config, name, upstream),
     ...zoneProblems(name, upstream),
+    ...subsetProblems(name, upstream),
     ...cookieProblems(name, upstream.sessionAffinity),
   ])
   return [...each, ...cookieClashes(config)]
@@ -130,7 +133,7 @@ function keyProblems(config: GatewayConfig, name: string, upstream: UpstreamConf
   const path = written('upstreams', name, 'loadBalancing')
   const problems: Problem[] = []
   const on = keySourcesOf(upstream)
-  if (on !== undefined) problems.push(...routeParamProblems(config, name, on, `${path}.on`))
+  if (on !== undefined) problems.push(...routeSourceProblems(config, name, on, `${path}.on`))
   const { policy, tableSize = 65_537 } = optionsOf(upstream.loadBalancing)
   const { length } = upstream.targets
   if (policy === 'maglev' && typeof tableSize === 'number' && tableSize >= 2 && tableSize < length) {
@@ -150,4 +153,19 @@ function zoneProblems(name: string, { zoneAware, targets }: UpstreamConfig): Pro
       ? 'no target says where it stands; give each its `zone`'
       : `no target is in zone "${zoneAware.zone}"; ${suggestion(zoneAware.zone, zones)}`
   return [{ path, message }]
+}
+
+function subsetProblems(name: string, { subset }: UpstreamConfig): Problem[] {
+  if (subset === undefined) return []
+  const { instance, of } = subset
+  const problem = (key: string, message: string): Problem[] => [
+    { path: written('upstreams', name, 'subset', key), message },
+  ]
+  if (of === undefined)
+    return typeof instance === 'number'
+      ? problem('of', 'is required with a number as `instance`; write how many gateways there are')
+      : []
+  if (typeof instance !== 'number')
+    return problem('instance', 'must be a number where `of` is set; number the gateways from 0')
+  return instance < of ? [] : problem('instance', `must be below ${of}, is ${instance}; count from 0`)
 }

@@ -13,8 +13,6 @@ import {
 
 const SECONDS = { minimum: '100ms', maximum: '1h' } as const
 
-export const noOptions = object({})
-
 export const leastRequestsOptions = object({
   /** How many targets are drawn by weight and compared. Default 2. */
   choices: withDefault(integer({ minimum: 2, maximum: 64 }), 2),
@@ -56,7 +54,7 @@ export const prequalOptions = object({
   /** Where targets are asked for `{ "rif": 3, "latencyMs": 12 }`. Left out: their reports or the gateway's own counters. */
   probe: optional(
     object({
-      path: text({ pattern: '^/', remedy: 'write a path like "/prequal"' }),
+      path: text({ pattern: '^/[!-~]*$', remedy: 'write a path like "/prequal"' }),
       /** Default 100ms. */
       timeout: withDefault(duration({ minimum: '1ms', maximum: '10s' }), '100ms'),
     }),

@@ -4,14 +4,14 @@ import { hostname } from 'node:os'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Input } from '../config/typed.ts'
 import { parseDuration } from '../config/units.ts'
-import type { Balancer, BalancerWrapper, Target } from '../upstreams/contract.ts'
+import type { Balancer, BalancerWrapper } from '../upstreams/contract.ts'
 import { keyring } from './affinity/keyring.ts'
 import { secretsOf } from './affinity/options.ts'
 import { type Session, Sessions } from './affinity/sessions.ts'
 import { maglev } from './choose/maglev.ts'
 import { ringHash } from './choose/ring-hash.ts'
 import { keyOf } from './hash/key-source.ts'
-import type { maglevOptions, ringHashOptions } from './hash/options.ts'
+import { maglevOptions, ringHashOptions } from './hash/options.ts'
 import { keySourcesOf } from './keyed-options.ts'
 import { withSubset } from './subset/subset.ts'
 import { zoneAware } from './zone/zone-aware.ts'
@@ -23,8 +23,6 @@ declare module '../upstreams/contract.ts' {
   }
 }
 
-type Known = () => readonly Target[]
-
 const PRIVATE = /\b(?:private|no-store)\b/i
 const FRESH = /\b(?:public|s-maxage|max-age)\b/i
 
@@ -35,8 +33,8 @@ function isShared(reply: FastifyReply): boolean {
 }
 
 export function defineKeyed({ upstreams }: FastifyInstance): void {
-  upstreams.defineBalancer('ring-hash', ringHash)
-  upstreams.defineBalancer('maglev', maglev)
+  upstreams.defineBalancer('ring-hash', ringHash, ringHashOptions)
+  upstreams.defineBalancer('maglev', maglev, maglevOptions)
 }
 
 /** Has each upstream placed by its policy, in what is to be wrapped around that. */
@@ -62,12 +60,12 @@ function wrapperOf(app: FastifyInstance, name: string): BalancerWrapper | undefi
   const { zoneAware: zone, subset } = app.gateway.upstreams[name]!
   if (zone === undefined && subset === undefined) return undefined
   const upstream = app.upstreams.upstream(name)
-  const instance = subset?.instance ?? `${hostname()} ${process.pid}`
   return (context, create) => {
-    const within = (known: Known): Balancer =>
-      subset === undefined ? create() : withSubset(create(), { size: subset.size, instance }, known)
-    const all: Known = () => upstream.targets
-    return zone === undefined ? within(all) : zoneAware(context, zone, all, within)
+    const within = (): Balancer =>
+      subset === undefined
+        ? create()
+        : withSubset(context, create(), { ...subset, instance: subset.instance ?? hostname() })
+    return zone === undefined ? within() : zoneAware(context, zone, () => upstream.targets, within)
   }
 }
 

@@ -1,5 +1,4 @@
 import type { Input } from '../config/typed.ts'
-import { read } from '../config/validate.ts'
 import type { UpstreamRegistry } from '../upstreams/contract.ts'
 import { leastRequests } from './choose/least-requests.ts'
 import { orcaWeighted } from './choose/orca-weighted.ts'
@@ -8,7 +7,6 @@ import { Prequal } from './choose/prequal.ts'
 import { smoothWeighted } from './choose/smooth-weighted.ts'
 import {
   leastRequestsOptions,
-  noOptions,
   orcaWeightedOptions,
   p2cOptions,
   prequalOptions,
@@ -27,19 +25,9 @@ declare module '../upstreams/contract.ts' {
 
 /** The balancers that look at load, and the smooth one that some of them go by. */
 export function registerLoadAware(registry: UpstreamRegistry, ask: Ask): void {
-  registry.defineBalancer('smooth-weighted', (context, options) => {
-    read(noOptions, options)
-    return smoothWeighted(context)
-  })
-  registry.defineBalancer('least-requests', (context, options) =>
-    leastRequests(context, read(leastRequestsOptions, options)),
-  )
-  registry.defineBalancer('p2c', (context, options) => p2c(context, read(p2cOptions, options)))
-  registry.defineBalancer('orca-weighted', (context, options) =>
-    orcaWeighted(context, read(orcaWeightedOptions, options)),
-  )
-  registry.defineBalancer(
-    'prequal',
-    (context, options) => new Prequal(context, read(prequalOptions, options), ask),
-  )
+  registry.defineBalancer('smooth-weighted', smoothWeighted)
+  registry.defineBalancer('least-requests', leastRequests, leastRequestsOptions)
+  registry.defineBalancer('p2c', p2c, p2cOptions)
+  registry.defineBalancer('orca-weighted', orcaWeighted, orcaWeightedOptions)
+  registry.defineBalancer('prequal', (context, options) => new Prequal(context, options, ask), prequalOptions)
 }

@@ -1,14 +1,13 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { certificateEnds } from '../config/certificate-ends.ts'
 import { INTERNAL } from '../config/route-name.ts'
+import { ownVersion } from '../config/version.ts'
 import type { Target } from '../upstreams/contract.ts'
-import { GatewayError } from '../upstreams/errors.ts'
+import { errorCode } from '../upstreams/errors.ts'
 import type { Collector, Measures } from '../upstreams/measures.ts'
 import { type Pages, serveMetrics } from './endpoints.ts'
-import { collectorFamilies, collectorProblem } from './exposition/collector-families.ts'
+import { collectorFamilies, collectorProblem, sharedFamily } from './exposition/collector-families.ts'
+import { Epoch } from './exposition/epoch.ts'
 import { formatFor } from './exposition/negotiate.ts'
 import { CONTENT_TYPES, type Family } from './exposition/page.ts'
 import { render } from './exposition/render.ts'
@@ -32,10 +31,7 @@ declare module 'fastify' {
 /** The code of the error that a client was answered with; undefined where it was none of the gateway's making. */
 function codeOf({ failure }: FastifyRequest): string | undefined {
   // Undefined where the plugin that keeps it has been taken out.
-  if (failure === null || failure === undefined) return undefined
-  if (failure instanceof GatewayError) return failure.code
-  const { statusCode = 500 } = failure as Error & { statusCode?: number }
-  return statusCode < 500 ? 'GTW_BAD_REQUEST' : 'GTW_INTERNAL'
+  return failure === null || failure === undefined ? undefined : errorCode(failure)
 }
 
 /** Without an exchange the way to the name is longer: Fastify makes `routeOptions` anew each time. */
@@ -83,11 +79,6 @@ function sumOf(collectors: readonly Collector[], wanted: string): number {
   return sum
 }
 
-function versionOfHouse(): string {
-  const text = readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
-}
-
 export default fp(
   async (app) => {
     const { metrics, routes, upstreams } = app.gateway
@@ -102,10 +93,10 @@ export default fp(
     const loop = new EventLoop()
     const collections = new Collections()
     const facts = {
-      version: versionOfHouse(),
+      version: ownVersion(),
       routes: routes.length,
       upstreams: recorder.upstreams.size,
-      certificates: certificateEnds(app.gateway),
+      certificates: () => app.certificates.ends,
       loop,
       collections,
     }
@@ -115,6 +106,9 @@ export default fp(
         const problem = collectorProblem(collector)
         if (problem !== undefined) throw new Error(problem)
       }
+      // No upstreams: only names are wanted yet.
+      const shared = sharedFamily(families(new Map()))
+      if (shared !== undefined) throw new Error(shared)
       loop.start()
       collections.start()
     })
@@ -125,13 +119,11 @@ export default fp(
 
     const failed = ({ name }: Collector, error: unknown) =>
       app.log.error({ err: error }, `the metric "${name}" could not be collected`)
-    function* families(): Generator<Family> {
-      // Not the time at which the process started: the clock may have been set since, or the machine been asleep.
-      yield* requestFamilies(recorder, metrics.exemplars ? Date.now() - now() : undefined)
-      yield* upstreamFamilies(recorder, app.upstreams.upstreams)
-      const histograms = perTarget === 'histograms'
-      if (recorder.fleet !== undefined)
-        yield* targetFamilies(recorder.fleet, app.upstreams.upstreams, histograms)
+    const epoch = new Epoch()
+    function* families(of = app.upstreams.upstreams): Generator<Family> {
+      yield* requestFamilies(recorder, metrics.exemplars ? epoch.at(Date.now(), now()) : undefined)
+      yield* upstreamFamilies(recorder, of)
+      if (recorder.fleet !== undefined) yield* targetFamilies(recorder.fleet, of, perTarget === 'histograms')
       yield* collectorFamilies(app.upstreams.collectors, failed)
       yield* processFamilies(facts)
     }
@@ -150,7 +142,7 @@ export default fp(
           version: facts.version,
           eventLoop: { ...loop.delay, utilization: loop.utilization },
           residentBytes: process.memoryUsage.rss(),
-          connections: sumOf(app.upstreams.collectors, 'connections'),
+          connections: sumOf(app.upstreams.collectors, 'connections_open'),
         }
         const about = { at: new Date().toISOString(), uptimeSeconds: Math.round(now() / 1000), gateway }
         const opinionsOn = targets ? (target: Target) => app.upstreams.opinionsOn(target) : undefined

@@ -161,7 +161,7 @@ export function* statsText(
     const upstream = upstreams.get(name)
     if (upstream === undefined) continue
     const eligible = new Set(upstream.eligible())
-    const tiersInUse = [...new Set([...eligible].map(({ tier }) => tier))].sort()
+    const tiersInUse = [...new Set([...eligible].map(({ tier }) => tier))].sort((a, b) => a - b)
     const { targets } = upstream
     const about = JSON.stringify({
       ...trafficStats(name, traffic, summary.of('routes', [recent])),

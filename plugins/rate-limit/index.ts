@@ -31,6 +31,11 @@ function compilerOf(app: FastifyInstance): ((text: string) => Evaluate) | undefi
   return (text) => (app as unknown as { compileExpression(text: string): Evaluate }).compileExpression(text)
 }
 
+/** A preflight has an address, and nothing else of what its request will have. */
+function takesPreflights({ rule: { by, cost } }: Limit): boolean {
+  return by === 'address' && typeof cost === 'number'
+}
+
 /** Tells the client of its limits, as late as can be: what an upstream says of its own would be taken for ours. */
 function tellOfLimits(app: FastifyInstance): void {
   app.addHook('onSend', (request, reply, payload, done) => {
@@ -107,7 +112,12 @@ export default fp(
     app.addGuard({
       name: 'rate-limit',
       stage: 'limit-by-address',
-      forRoute: (route) => guardOf(route.name, byRoute.get(route)?.early ?? NONE),
+      forRoute(route) {
+        const early = byRoute.get(route)?.early ?? NONE
+        const all = guardOf(route.name, early)
+        const ofPreflights = guardOf(route.name, early.filter(takesPreflights))
+        return all && ((request) => (request.isPreflight ? ofPreflights?.(request) : all(request)))
+      },
       forUnrouted: () => guardOf('', unrouted),
     })
     app.addGuard({

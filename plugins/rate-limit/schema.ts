@@ -4,6 +4,7 @@ import {
   custom,
   duration,
   flag,
+  guarded,
   integer,
   list,
   object,
@@ -104,11 +105,10 @@ const rateLimits = section({
 })
 
 export const schema = {
-  gateway: { rateLimits },
-  upstream: { rateLimit },
-  route: { rateLimit },
+  gateway: { rateLimits: guarded(rateLimits) },
+  upstream: { rateLimit: guarded(rateLimit) },
+  route: { rateLimit: guarded(rateLimit) },
 }
-export const guardKeys = ['rateLimit']
 
 export function check(config: GatewayConfig): readonly Problem[] {
   return limitProblems(config)

@@ -4,7 +4,13 @@ import fp from 'fastify-plugin'
 declare module 'fastify' {
   interface FastifyInstance {
     /** Whether new requests are welcome, and if not, why. */
-    readiness(): { ready: true } | { ready: false; reason: 'starting' | 'draining' | 'no target' }
+    readiness(): { ready: true } | { ready: false; reason: string }
+    /**
+     * The gateway is not ready as long as `waits` says so, which is asked each time. For what is missing in this gateway
+     * and not in others: what they would all miss together must not take all of them out.
+     * @param reason told at `endpoints.ready`, where strangers may read it
+     */
+    notReadyWhile(reason: string, waits: () => boolean): void
   }
 }
 
@@ -24,8 +30,12 @@ export default fp(
       return upstreams.length === 0 || upstreams.some((upstream) => upstream.eligible().length > 0)
     }
 
+    const waiting: { readonly reason: string; waits(): boolean }[] = []
+    app.decorate('notReadyWhile', (reason, waits) => void waiting.push({ reason, waits }))
     app.decorate('readiness', () => {
       if (state !== 'up') return { ready: false, reason: state } as const
+      const missing = waiting.find(({ waits }) => waits())
+      if (missing !== undefined) return { ready: false, reason: missing.reason } as const
       return usable() ? ({ ready: true } as const) : ({ ready: false, reason: 'no target' } as const)
     })
 

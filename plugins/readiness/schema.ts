@@ -6,7 +6,10 @@ const path = text({ pattern: '^/[!-~]*$', remedy: 'write a path like "/livez"' }
 const endpoints = section({
   /** 200 while the process runs. Default `/livez`. */
   live: withDefault(path, '/livez'),
-  /** 200 while requests are welcome: a target is usable and no stop is under way. Default `/readyz`. */
+  /**
+   * 200 while requests are welcome: a target is usable, no plugin waits for what it cannot do without, and no stop is under
+   * way. Default `/readyz`.
+   */
   ready: withDefault(path, '/readyz'),
 })
 

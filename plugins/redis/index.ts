@@ -10,6 +10,11 @@ import type { After } from './patience.ts'
 /** A Redis that several gateways share, for plugins that count or remember. */
 export interface SharedRedis {
   /**
+   * Resolves once Redis is there or, at the start, has not been for a second. It is called when the server gets ready;
+   * who needs Redis in an `onReady` of its own waits for it there, since that may come earlier.
+   */
+  connect(): Promise<void>
+  /**
    * Runs a command, or several, and answers as they do. Rejects within `redis.timeout` even if Redis is frozen, and
    * at once while it is known not to answer: whoever asks has to know what to do without it.
    */
@@ -104,10 +109,15 @@ async function connectTo(app: FastifyInstance, options: Options): Promise<Shared
   })
   redis.on('close', () => guarded.disconnected(last))
 
-  app.addHook('onReady', async () => {
-    const connected = redis.connect().catch(() => {})
-    await Promise.race([connected, new Promise<void>((resolve) => void after(START, resolve))])
-  })
+  let connecting: Promise<void> | undefined
+  const connect = (): Promise<void> => {
+    connecting ??= Promise.race([
+      redis.connect().catch(() => {}),
+      new Promise<void>((resolve) => void after(START, resolve)),
+    ])
+    return connecting
+  }
+  app.addHook('onReady', connect)
   // Not earlier: during the drain requests are still counted.
   app.addHook('onClose', async () => {
     guarded.close()
@@ -127,7 +137,7 @@ async function connectTo(app: FastifyInstance, options: Options): Promise<Shared
     labels: [],
     collect: (add) => add(guarded.unanswered),
   })
-  return guarded as SharedRedis
+  return Object.assign(guarded, { connect }) as SharedRedis
 }
 
 export default fp(

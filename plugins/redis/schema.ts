@@ -1,7 +1,7 @@
 import { clientTls, clientTlsProblems } from '../config/client-tls.ts'
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import { custom, duration, object, optional, shorthand, text, withDefault } from '../config/kit.ts'
+import { custom, duration, guarded, object, optional, shorthand, text, withDefault } from '../config/kit.ts'
 import { refuseUrl } from './url.ts'
 
 /** A Redis that several gateways share. Without it, each counts for itself. */
@@ -24,7 +24,7 @@ const redis = optional(
   ),
 )
 
-export const schema = { gateway: { redis } }
+export const schema = { gateway: { redis: guarded(redis) } }
 
 export function check({ redis: options }: Pick<GatewayConfig, 'redis'>): readonly Problem[] {
   const tls = options?.tls

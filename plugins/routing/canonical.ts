@@ -62,7 +62,7 @@ const refused = (reason: string): Canonical => ({ ok: false, reason })
 export function canonicalise(url: string, options: CanonicalOptions): Canonical {
   if (url.charCodeAt(0) !== SLASH) {
     if (url === '*') return { ok: true, path: '*', query: '' }
-    return refused('the request target must start with a slash; absolute and authority form are not served')
+    return refused('the request target has no path')
   }
   const length = url.length
   let clean = true

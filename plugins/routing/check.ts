@@ -1,19 +1,36 @@
 import type { RouteConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
 import { messageOf, written } from '../config/messages.ts'
+import { isObject } from '../config/plain.ts'
 import { type CheckedRegex, regexProblems } from '../config/regex-safety.ts'
-import { compileRoute, routeMatch } from './compile.ts'
+import { routeMatch } from './compile.ts'
+import { compileConditions } from './conditions.ts'
+import { headerEditProblems, headerProblems } from './edits.ts'
+import { parseHost } from './host.ts'
 import { findShadowed } from './overlap.ts'
-import { createRouter } from './router.ts'
+import { parsePattern } from './pattern.ts'
+import { compileRewrite } from './rewrite.ts'
+import { compileTemplate } from './template.ts'
 
 const ENDS = ['upstream', 'split', 'redirect', 'respond', 'endpoint'] as const
 
-function endProblem(route: RouteConfig): string | undefined {
+function countProblem(route: RouteConfig): string | undefined {
   const given = ENDS.filter((end) => route[end] !== undefined)
   if (given.length === 1) return undefined
   return given.length === 0
     ? 'goes nowhere; give it an `upstream`, a `split`, a `redirect`, a `respond` or an `endpoint`'
     : `has ${given.map((end) => `\`${end}\``).join(' and ')}, of which it can have one`
+}
+
+function endProblems(route: RouteConfig, path: string): Problem[] {
+  const problems = [...pointlessProblems(route, path), ...endpointProblems(route, path)]
+  const count = countProblem(route)
+  if (count !== undefined) problems.push({ path, message: count })
+  const shares = Object.values(route.split ?? {})
+  if (shares.length > 0 && shares.every((share) => share === 0)) {
+    problems.push({ path: `${path}.split`, message: 'all shares are 0, so no upstream could be chosen' })
+  }
+  return problems
 }
 
 /** Settings that only mean something where a request is forwarded. */
@@ -51,12 +68,14 @@ function endpointProblems(route: RouteConfig, path: string): Problem[] {
   ]
 }
 
-function regexesOf(route: RouteConfig, index: number): (CheckedRegex & { at: string })[] {
-  const found: (CheckedRegex & { at: string })[] = []
+type RouteRegex = CheckedRegex & { readonly at: string; readonly index: number }
+
+function regexesOf(route: RouteConfig, index: number): RouteRegex[] {
+  const found: RouteRegex[] = []
   const add = (value: unknown, at: string, whole: boolean): void => {
-    if (value instanceof RegExp) found.push({ source: value.source, flags: value.flags, whole, at })
+    if (value instanceof RegExp) found.push({ source: value.source, flags: value.flags, whole, at, index })
     else if (typeof value === 'string' && value.startsWith('~'))
-      found.push({ source: value.slice(1), flags: '', whole, at })
+      found.push({ source: value.slice(1), flags: '', whole, at, index })
   }
   add(route.path, written('routes', index, 'path'), true)
   for (const key of ['headers', 'query', 'cookies'] as const) {
@@ -66,48 +85,72 @@ function regexesOf(route: RouteConfig, index: number): (CheckedRegex & { at: str
   return found
 }
 
-/** What is wrong with the routes, taken one by one and together. */
-export async function routeProblems(routes: readonly RouteConfig[]): Promise<Problem[]> {
-  const problems: Problem[] = []
-  for (const [index, route] of routes.entries()) {
-    const path = `routes[${index}]`
-    const end = endProblem(route)
-    if (end !== undefined) problems.push({ path, message: end })
-    problems.push(...pointlessProblems(route, path), ...endpointProblems(route, path))
-    const shares = Object.values(route.split ?? {})
-    if (shares.length > 0 && shares.every((share) => share === 0)) {
-      problems.push({ path: `${path}.split`, message: 'all shares are 0, so no upstream could be chosen' })
+/** What is wrong with the parts of a route, each told where it stands. */
+function partProblems(route: RouteConfig, index: number, encodedSlash: boolean): Problem[] {
+  const { rewrite, stripPrefix, redirect } = route
+  const at = (...steps: string[]): string => written('routes', index, ...steps)
+  const problems = [
+    ...headerEditProblems(route.requestHeaders, ['routes', index, 'requestHeaders']),
+    ...headerEditProblems(route.responseHeaders, ['routes', index, 'responseHeaders']),
+    ...headerProblems(route.respond?.headers ?? {}, ['routes', index, 'respond', 'headers']),
+  ]
+  const attempt = (path: string, compile: () => unknown): boolean => {
+    try {
+      compile()
+      return true
+    } catch (error) {
+      problems.push({ path, message: messageOf(error) })
+      return false
     }
   }
+  const match = routeMatch(route)
+  attempt(at('host'), () => parseHost(route.host))
+  attempt(at('headers'), () => compileConditions(match))
+  // Whatever uses the parameters of a path that is wrong would tell of it again.
+  if (!attempt(at('path'), () => parsePattern(match.path))) return problems
+  if (typeof match.path === 'string' && !encodedSlash && /%2f|%5c/i.test(match.path)) {
+    const message = 'would never match, since requests with %2F or %5C are refused; set `server.encodedSlash`'
+    problems.push({ path: at('path'), message })
+  }
+  if (rewrite !== undefined || stripPrefix !== undefined) {
+    const options = { path: match.path, ...(rewrite && { rewrite }), ...(stripPrefix && { stripPrefix }) }
+    attempt(at(rewrite === undefined ? 'stripPrefix' : 'rewrite'), () => compileRewrite(options))
+  }
+  if (redirect !== undefined) attempt(at('redirect', 'to'), () => compileTemplate(redirect.to, match.path))
+  return problems
+}
 
+/**
+ * What is wrong with the routes, taken one by one and together. All of it at once: a route with a problem is left out of
+ * what would only tell it again in other words, and no other route is.
+ * @param refused numbers of the routes that the schema has something against
+ */
+export async function routeProblems(
+  routes: readonly RouteConfig[],
+  encodedSlash: boolean,
+  refused: ReadonlySet<number>,
+): Promise<Problem[]> {
+  const problems: Problem[] = []
+  const faulty = new Set(refused)
+  const tell = (index: number, found: readonly Problem[]): void => {
+    if (found.length > 0) faulty.add(index)
+    problems.push(...found)
+  }
   const regexes = routes.flatMap((route, index) => regexesOf(route, index))
   const verdicts = await regexProblems(regexes)
-  for (const [i, verdict] of verdicts.entries()) {
-    if (verdict !== undefined) problems.push({ path: (regexes[i] as { at: string }).at, message: verdict })
+  for (const [i, message] of verdicts.entries()) {
+    const { at, index } = regexes[i] as (typeof regexes)[number]
+    if (message !== undefined) tell(index, [{ path: at, message }])
   }
-  // What cannot be compiled has been told; the rest of the checks would tell it again in other words.
-  if (problems.length > 0) return problems
-
   for (const [index, route] of routes.entries()) {
-    try {
-      compileRoute(route)
-    } catch (error) {
-      problems.push({ path: `routes[${index}]`, message: messageOf(error) })
-    }
+    if (!faulty.has(index)) tell(index, partProblems(route, index, encodedSlash))
+    // What a route does has nothing to do with what it matches.
+    if (isObject(route)) problems.push(...endProblems(route, `routes[${index}]`))
   }
-  const matches = routes.map(routeMatch)
-  for (const [index, match] of matches.entries()) {
-    // The schema has said so.
-    if (match.methods.length === 0) continue
-    try {
-      createRouter([match])
-    } catch (error) {
-      problems.push({ path: `routes[${index}]`, message: messageOf(error).replace(/^routes\[0\]: /, '') })
-    }
-  }
-  if (problems.length > 0) return problems
-  return findShadowed(matches).map(({ index, why }) => ({
+  const matches = routes.map((route, index) => (faulty.has(index) ? undefined : routeMatch(route)))
+  const shadowed = findShadowed(matches).map(({ index, why }) => ({
     path: `routes[${index}]`,
     message: why.replace(/^routes\[\d+\] /, ''),
   }))
+  return [...problems, ...shadowed]
 }

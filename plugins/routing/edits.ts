@@ -1,4 +1,6 @@
 /** Edits of headers and of the query, compiled once per route. */
+import type { Problem } from '../config/errors.ts'
+import { written } from '../config/messages.ts'
 import { passesFor } from '../config/own-headers.ts'
 import { pairName } from './query-text.ts'
 
@@ -42,15 +44,64 @@ const UNTOUCHABLE: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
+/** What a user of another gateway writes for a variable: here it would be sent to the letter. */
+const VARIABLE = /^\$\{?[a-z]\w*\}?$|\{\{.*\}\}/i
+
+type Steps = readonly (string | number)[]
+
+/**
+ * What is wrong with headers that the gateway is to write: names or values that HTTP does not allow, hop-by-hop and
+ * framing headers, one that is named twice.
+ * @param at where they stand in the config
+ * @param host whether `host` may be among them
+ */
+export function headerProblems(headers: Readonly<Record<string, string>>, at: Steps, host = true): Problem[] {
+  const names = Object.keys(headers)
+  return Object.entries(headers).flatMap(([name, value], index) =>
+    [nameProblem(names, index, host), valueProblem(value)]
+      .filter((message) => message !== undefined)
+      .map((message) => ({ path: written(...at, name), message })),
+  )
+}
+
+/** The same for edits: all that is wrong with them. */
+export function headerEditProblems(edits: HeaderEdits | undefined, at: Steps): Problem[] {
+  const { set = {}, add = {}, remove = [] } = edits ?? {}
+  const removed = remove.flatMap((_, index) => {
+    const message = nameProblem(remove, index, false)
+    return message === undefined ? [] : [{ path: written(...at, 'remove', index), message }]
+  })
+  return [...removed, ...headerProblems(set, [...at, 'set']), ...headerProblems(add, [...at, 'add'], false)]
+}
+
+function nameProblem(names: readonly string[], index: number, host: boolean): string | undefined {
+  const name = names[index] as string
+  const lower = name.toLowerCase()
+  if (!TOKEN.test(name) || name === '__proto__') return `"${name}" is no header name`
+  if (UNTOUCHABLE.has(lower)) return `"${name}" belongs to the connection and is the gateway's; leave it out`
+  if (lower === 'host' && !host) return 'a request has exactly one host; use `set` to change it'
+  if (names.findIndex((other) => other.toLowerCase() === lower) === index) return undefined
+  return `"${name}" is named twice, since headers do not care for case; leave one`
+}
+
+function valueProblem(value: string): string | undefined {
+  if (!VALUE.test(value)) return 'holds a line break or a character outside latin1; take it out'
+  if (VARIABLE.test(value)) {
+    return `"${value}" would be sent as it is, since there are no variables here; write the value, or set it in a plugin`
+  }
+  return undefined
+}
+
 /**
  * A function that edits headers in place (their names lower-case), or undefined when there is nothing
- * to do. Throws an Error on a name or value that HTTP does not allow, on a hop-by-hop or framing
- * header, on one header named twice, and on `host` but under `set`.
+ * to do. Throws an Error on what `headerEditProblems` has something against.
  */
 export function compileHeaderEdits(edits: HeaderEdits | undefined): ((headers: Headers) => void) | undefined {
-  const removed = headerNames(edits?.remove ?? [], 'remove')
-  const set = headerPairs(edits?.set, 'set')
-  const added = headerPairs(edits?.add, 'add')
+  const [problem] = headerEditProblems(edits, ['headers'])
+  if (problem !== undefined) throw new Error(`${problem.path}: ${problem.message}`)
+  const removed = (edits?.remove ?? []).map((name) => name.toLowerCase())
+  const set = lowerCase(edits?.set)
+  const added = lowerCase(edits?.add)
   if (removed.length + set.length + added.length === 0) return undefined
   const own = new Set([...removed, ...set.map(([name]) => name)])
   return (headers) => {
@@ -66,39 +117,8 @@ export function compileHeaderEdits(edits: HeaderEdits | undefined): ((headers: H
   }
 }
 
-function headerPairs(pairs: Readonly<Record<string, string>> | undefined, edit: string): [string, string][] {
-  const entries = Object.entries(pairs ?? {})
-  const names = headerNames(
-    entries.map(([name]) => name),
-    edit,
-  )
-  return entries.map(([name, value], place) => {
-    if (!VALUE.test(value)) {
-      throw new Error(
-        `headers.${edit}: the value of "${name}" holds a line break or a character outside latin1`,
-      )
-    }
-    return [names[place] as string, value]
-  })
-}
-
-function headerNames(names: readonly string[], edit: string): string[] {
-  const lower = names.map((name) => name.toLowerCase())
-  lower.forEach((name, place) => {
-    if (!TOKEN.test(name) || name === '__proto__') {
-      throw new Error(`headers.${edit}: "${names[place]}" is no header name`)
-    }
-    if (UNTOUCHABLE.has(name)) {
-      throw new Error(
-        `headers.${edit}: "${name}" belongs to the connection and is the gateway's; leave it out`,
-      )
-    }
-    if (name === 'host' && edit !== 'set') {
-      throw new Error(`headers.${edit}: a request has exactly one "host"; use "set" to change it`)
-    }
-    if (lower.indexOf(name) !== place) throw new Error(`headers.${edit}: "${name}" is named twice`)
-  })
-  return lower
+function lowerCase(pairs: Readonly<Record<string, string>> | undefined): [string, string][] {
+  return Object.entries(pairs ?? {}).map(([name, value]) => [name.toLowerCase(), value])
 }
 
 /**

@@ -4,10 +4,12 @@ import { INTERNAL } from '../config/route-name.ts'
 import { GatewayError } from '../upstreams/errors.ts'
 import { canonicalise } from './canonical.ts'
 import type { CompiledRoute } from './compile.ts'
+import { takeConnectionNames } from './connection-names.ts'
 import { isHost } from './host.ts'
 import { type LocalRoutes, MATCH } from './local.ts'
-import type { Params } from './route-match.ts'
+import type { Params, RequestFacts } from './route-match.ts'
 import { createRouter } from './router.ts'
+import { sentTarget, takeSecrets } from './take-query.ts'
 
 /** A content type that Fastify cannot read, and would answer with 415 though it is the target's to judge. */
 export const TYPE = Symbol('holdfast.type')
@@ -28,9 +30,52 @@ export function badRequest(message: string): GatewayError {
   return new GatewayError('GTW_BAD_REQUEST', 400, 'client', message)
 }
 
+/** What the route is found by says several things. */
+export const AMBIGUOUS = badRequest(
+  'A header, parameter or cookie that the route is found by came several times, or in two spellings',
+)
+
 export function notAllowed(method: string, headers: Record<string, string> = {}): GatewayError {
   const message = `The method ${method} is not allowed here`
   return new GatewayError('GTW_METHOD_NOT_ALLOWED', 405, 'client', message, { headers })
+}
+
+/**
+ * What HTTP has a server refuse that Node lets through, or would answer with nothing but a status. It is a request like
+ * any other, with a line in the log.
+ */
+function unfit({ headers, httpVersion }: IncomingMessage): GatewayError | undefined {
+  const { expect, host, 'transfer-encoding': encoding } = headers
+  // RFC 9112, 3.2
+  if (host === undefined && httpVersion === '1.1') return badRequest('The request has no Host header')
+  // RFC 9112, 6.1. It would be sent on in chunks, and nobody told what else was done to it.
+  if (encoding !== undefined && encoding.toLowerCase() !== 'chunked') {
+    const message = 'Of transfer encodings only chunked is served'
+    return new GatewayError('GTW_NOT_IMPLEMENTED', 501, 'client', message)
+  }
+  // RFC 9110, 10.1.1: one of HTTP/1.0 means nothing.
+  if (expect !== undefined && httpVersion !== '1.0' && expect.toLowerCase() !== '100-continue') {
+    const message = 'Of expectations only 100-continue is met'
+    return new GatewayError('GTW_EXPECTATION_FAILED', 417, 'client', message)
+  }
+  return undefined
+}
+
+/** `http://authority/path?query`, which a client may send to any server as if that were a proxy. */
+const ABSOLUTE = /^https?:\/\/([^/?]*)(\/?)(.*)$/is
+
+/** The request target in origin form. An authority that it has takes the place of the Host header (RFC 9112, 3.2.2). */
+function originForm(raw: IncomingMessage & { originalUrl?: string }): string {
+  const { url = '/', method } = raw
+  if (url.startsWith('/') || raw.httpVersionMajor !== 1) return url
+  const absolute = ABSOLUTE.exec(url)
+  if (absolute === null || absolute[1] === '') return url
+  const [, authority, slash, rest] = absolute as unknown as [string, string, string, string]
+  raw.headers.host = authority
+  // RFC 9112, 3.2.4
+  const origin = method === 'OPTIONS' && slash + rest === '' ? '*' : `/${rest}`
+  raw.originalUrl = origin
+  return origin
 }
 
 /** Node takes the first of several Host headers and says nothing of the others: a request smuggled past it. */
@@ -46,14 +91,38 @@ function severalHosts({ headers, rawHeaders }: IncomingMessage): boolean {
 }
 
 /**
+ * What routing looks at in a request, or why it is refused.
+ * @param target in origin form
+ */
+export function factsOf(
+  raw: IncomingMessage,
+  target: string,
+  encodedSlash: boolean,
+): RequestFacts | GatewayError {
+  if (severalHosts(raw)) return badRequest('The request has more than one Host header')
+  const refusal = unfit(raw)
+  if (refusal !== undefined) return refusal
+  const canonical = canonicalise(target, { encodedSlash })
+  if (!canonical.ok) return badRequest(canonical.reason)
+  const { path, query } = canonical
+  const { headers, rawHeaders, method = 'GET' } = raw
+  const host = headers.host ?? (headers[':authority'] as string | undefined) ?? ''
+  return isHost(host)
+    ? { host, method, path, query, headers, rawHeaders }
+    : badRequest('The Host header is no host')
+}
+
+/**
  * Finds the route of a request before Fastify sees it, and says under which address Fastify will find it.
  * @param preflights numbers of the routes that answer CORS preflights
+ * @param secrets query parameters that nobody behind the routing is to see
  */
 export function findRoute(
   encodedSlash: boolean,
   routes: readonly CompiledRoute[],
   local: LocalRoutes,
   preflights: ReadonlySet<number>,
+  secrets: ReadonlySet<string>,
 ) {
   const router = createRouter(routes.map(({ match }) => match))
   const refuse = (raw: Matched, error: GatewayError): string => {
@@ -61,28 +130,36 @@ export function findRoute(
     return `${INTERNAL}refused`
   }
   return (raw: Matched): string => {
-    if (severalHosts(raw)) return refuse(raw, badRequest('The request has more than one Host header'))
-    const canonical = canonicalise(raw.url ?? '/', { encodedSlash })
-    if (!canonical.ok) return refuse(raw, badRequest(canonical.reason))
-    const { path, query } = canonical
-    const method = raw.method ?? 'GET'
-    const host = raw.headers.host ?? (raw.headers[':authority'] as string | undefined) ?? ''
-    if (!isHost(host)) return refuse(raw, badRequest('The Host header is no host'))
+    const target = sentTarget(raw) ?? originForm(raw)
+    if (secrets.size > 0) takeSecrets(raw, target, secrets)
+    const wrong = takeConnectionNames(raw)
+    if (wrong !== undefined) return refuse(raw, badRequest(`The Connection header must not name ${wrong}`))
+    const facts = factsOf(raw, target, encodedSlash)
+    if (facts instanceof GatewayError) return refuse(raw, facts)
+    const { host, method, path } = facts
+    // Conditions of routes may be about what nobody else sees.
+    const query = sentTarget(raw) === undefined ? facts.query : queryOf(raw.url as string)
     if (local.has(method, path, host)) return path + query
     if (preflights.size > 0 && method === 'OPTIONS') {
       const asked = raw.headers['access-control-request-method']
       if (asked !== undefined && raw.headers.origin !== undefined) {
-        const about = router.match({ host, method: asked, path, query, headers: raw.headers })
+        const about = router.match({ ...facts, method: asked })
         if (about.kind === 'route' && preflights.has(about.index)) {
           return matched(raw, path, query, about, true)
         }
       }
     }
-    const result = router.match({ host, method, path, query, headers: raw.headers })
+    const result = router.match(facts)
     if (result.kind === 'route') return matched(raw, path, query, result, false)
     if (result.kind === 'none') return refuse(raw, NO_MATCH)
+    if (result.kind === 'ambiguous') return refuse(raw, AMBIGUOUS)
     return refuse(raw, notAllowed(method, { allow: result.allow.join(', ') }))
   }
+}
+
+function queryOf(url: string): string {
+  const start = url.indexOf('?')
+  return start === -1 ? '' : url.slice(start)
 }
 
 function matched(

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { messageOf } from '../config/messages.ts'
 import type { CompiledRoute } from './compile.ts'
 
 /**
@@ -9,6 +10,7 @@ export const STAGES = [
   'cors',
   'address',
   'limit-by-address',
+  'preflight',
   'authenticate',
   'authorize',
   'limit-by-identity',
@@ -25,8 +27,8 @@ export interface GuardSpec {
   /** Asked once for every route, when the server is about to be ready; undefined leaves the route alone. */
   forRoute(route: CompiledRoute): Guard | undefined
   /**
-   * Whether it answers CORS preflights for the route. They are then routed by the method that they ask for. Default:
-   * never.
+   * Whether it answers CORS preflights for the route. They are then routed by the method that they ask for, and
+   * `request.isPreflight` says so. Default: never.
    */
   answersPreflight?(route: CompiledRoute): boolean
   /** Asked once: runs before a request is refused that no route takes. Default: nothing. */
@@ -63,7 +65,8 @@ export function runGuards(
     if (pending !== undefined) {
       pending.then(
         () => (reply.sent ? undefined : runGuards(guards, request, reply, done, i + 1)),
-        (error) => done(error instanceof Error ? error : new Error(`a guard rejected with ${error}`)),
+        (error) =>
+          done(error instanceof Error ? error : new Error(`a guard rejected with ${messageOf(error)}`)),
       )
       return
     }

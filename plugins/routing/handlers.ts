@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { editReply } from '../config/edit-reply.ts'
 import { GatewayError } from '../upstreams/errors.ts'
 import type { ExchangePlan } from '../upstreams/exchange.ts'
 import type { CompiledRoute } from './compile.ts'
@@ -12,12 +13,15 @@ import { upgradeOf } from './upgrade.ts'
 function forward(app: FastifyInstance, route: CompiledRoute, random: () => number, splits: Splits) {
   const { config } = route
   const split = splits.add(route.name, config, random)
+  const tellsId = (app.gateway as { logs?: { requestId: boolean } }).logs?.requestId === true
   const hooks = {
     getUpstream: (request: FastifyRequest) => request.exchange?.begin() as string,
     rewriteRequestHeaders: (request: FastifyRequest, headers: Headers) =>
       request.exchange?.outgoing(headers) as Headers,
     rewriteHeaders: (headers: Headers, request: FastifyRequest) => {
       const kept = request.exchange?.incoming(headers) as Headers
+      // The client is told one id, that of our logs.
+      if (tellsId) delete kept['x-request-id']
       route.responseEdits?.(kept)
       return kept
     },
@@ -96,12 +100,7 @@ function respond(route: CompiledRoute) {
 }
 
 function edited(route: CompiledRoute, reply: FastifyReply): FastifyReply {
-  if (route.responseEdits === undefined) return reply
-  const headers = reply.getHeaders() as Headers
-  const before = Object.keys(headers)
-  route.responseEdits(headers)
-  for (const name of before) if (headers[name] === undefined) reply.removeHeader(name)
-  for (const [name, value] of Object.entries(headers)) if (value !== undefined) reply.header(name, value)
+  if (route.responseEdits !== undefined) editReply(reply, route.responseEdits)
   return reply
 }
 

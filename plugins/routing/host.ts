@@ -1,4 +1,5 @@
 /** Hosts as routes write them and as requests send them. */
+import { normaliseHost } from '../config/host-name.ts'
 
 /** The longest name that DNS knows (RFC 1035): longer ones are not worth stripping label by label. */
 export const LONGEST_HOST = 253
@@ -12,16 +13,6 @@ const AUTHORITY = /^[\w.~!$&'()*+,;=:[\]-]*$/
  */
 export function isHost(host: string): boolean {
   return AUTHORITY.test(host) && !host.includes('..') && !host.includes(',')
-}
-
-const NEEDS_WORK = /[A-Z:]|\.$/
-
-/** Lower-case, without port (`[::1]:80` becomes `[::1]`) and without the root's trailing dot. */
-export function normaliseHost(host: string): string {
-  if (!NEEDS_WORK.test(host)) return host
-  const end = host.startsWith('[') ? host.indexOf(']') + 1 : host.indexOf(':')
-  const name = (end > 0 ? host.slice(0, end) : host).toLowerCase()
-  return name.endsWith('.') ? name.slice(0, -1) : name
 }
 
 export type HostPattern =

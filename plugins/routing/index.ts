@@ -5,12 +5,13 @@ import { INTERNAL } from '../config/route-name.ts'
 import { GatewayError } from '../upstreams/errors.ts'
 import type { Identity } from '../upstreams/identity.ts'
 import type { CompiledRoute } from './compile.ts'
-import { findRoute, hideStrangeType, type Matched, NO_MATCH, notAllowed } from './find.ts'
+import { AMBIGUOUS, factsOf, findRoute, hideStrangeType, type Matched, NO_MATCH, notAllowed } from './find.ts'
+import { foldedRouter } from './fold-case.ts'
 import { type Guard, type GuardSpec, guardsByRoute, runGuards } from './guards.ts'
 import { handlerOf } from './handlers.ts'
 import { type LocalRoutes, MATCH } from './local.ts'
 import { Splits } from './split.ts'
-import { takeQuery } from './take-query.ts'
+import { sentTarget, takeQuery } from './take-query.ts'
 import { serveUpgrades } from './upgrade.ts'
 
 declare module 'fastify' {
@@ -19,6 +20,17 @@ declare module 'fastify' {
     routeUrl(raw: IncomingMessage): string
     /** The route of the config that takes a request; undefined where none does. Before Fastify has seen it, or instead. */
     routeOf(raw: IncomingMessage): CompiledRoute | undefined
+    /**
+     * The same for another reading of a request, whose path stands for what an upstream may take it for. Throws a
+     * `GatewayError` if it hangs on a header, parameter or cookie that has come several times.
+     * @param folded as servers read it that do not tell capitals in paths from small letters
+     */
+    routeReadAs(raw: IncomingMessage, folded: boolean): CompiledRoute | undefined
+    /**
+     * Names of query parameters that are secrets, on whatever route: they are taken out of every request before anybody
+     * sees it, and so are neither forwarded nor logged. `request.takeQuery` has their values. Before the server is ready.
+     */
+    secretParameters: Set<string>
     /** Puts something before the requests of routes: who may come in, and how often. Throws once the server is ready. */
     addGuard(guard: GuardSpec): void
     /**
@@ -38,13 +50,25 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who it comes from; null until authentication has said so. */
     identity: Identity | null
-    /** Takes a parameter out of the query, so that it is neither forwarded nor logged. Returns its values, decoded. */
+    /**
+     * Takes a parameter out of the query, so that it is not forwarded and, if the request comes so far, not logged; for
+     * secrets see `app.secretParameters`. Returns its values, decoded.
+     */
     takeQuery(name: string): readonly string[]
+    /** It is a CORS preflight that a guard of its route answers: it has come by the method that it asks for. */
+    readonly isPreflight: boolean
+    /** The request target as the client has sent it, secrets and all: to be checked against, never logged or passed on. */
+    readonly sentTarget: string
   }
   interface FastifyContextConfig {
     /** The route of the config that this Fastify route stands for. */
     gateway?: CompiledRoute
   }
+}
+
+function isPreflight(raw: Matched): boolean {
+  const match = raw[MATCH]
+  return match !== undefined && !(match instanceof GatewayError) && match.preflight
 }
 
 /** What no guard has answered must not be forwarded: it was routed by another method than its own. */
@@ -66,6 +90,18 @@ export default fp<{ local: LocalRoutes }>(
     app.decorateRequest('takeQuery', function (name) {
       return takeQuery(this, name)
     })
+    app.decorateRequest('sentTarget', {
+      getter() {
+        return sentTarget(this.raw) ?? this.originalUrl
+      },
+    })
+    app.decorateRequest('isPreflight', {
+      getter() {
+        return isPreflight(this.raw)
+      },
+    })
+    const secrets = new Set<string>()
+    app.decorate('secretParameters', secrets)
     app.decorate('addGuard', (guard) => {
       if (guarded !== undefined)
         throw new Error(`the guard "${guard.name}" comes too late: the server is ready`)
@@ -78,11 +114,23 @@ export default fp<{ local: LocalRoutes }>(
         if (guards.some((guard) => guard.answersPreflight?.(route))) preflights.add(index)
       }
     })
-    const routeUrl = findRoute(app.gateway.server.encodedSlash, routes, local, preflights)
+    const { encodedSlash } = app.gateway.server
+    const routeUrl = findRoute(encodedSlash, routes, local, preflights, secrets)
     app.decorate('routeUrl', routeUrl)
     app.decorate('routeOf', (raw) => {
       const at = routeUrl(raw)
       return at.startsWith(INTERNAL) ? routes[Number.parseInt(at.slice(INTERNAL.length), 10)] : undefined
+    })
+    let inAnyCase: ReturnType<typeof foldedRouter> | undefined
+    app.decorate('routeReadAs', (raw: Matched, folded) => {
+      if (!folded) {
+        const route = app.routeOf(raw)
+        if (raw[MATCH] === AMBIGUOUS) throw AMBIGUOUS
+        return route
+      }
+      const facts = factsOf(raw, raw.url ?? '/', encodedSlash)
+      inAnyCase ??= foldedRouter(routes)
+      return facts instanceof GatewayError ? undefined : inAnyCase(facts)
     })
     serveUpgrades(app, (raw) => {
       const config = app.routeOf(raw)?.config
@@ -99,7 +147,7 @@ export default fp<{ local: LocalRoutes }>(
       const route = request.routeOptions.config.gateway
       const guards = route === undefined ? undefined : guarded?.get(route)
       if (guards === undefined || guards.length === 0) return done()
-      runGuards(guards, request, reply, match?.preflight === true ? refusePreflight(request, done) : done)
+      runGuards(guards, request, reply, isPreflight(request.raw) ? refusePreflight(request, done) : done)
     })
 
     app.checkGateway(() => local.endpoints.problems())

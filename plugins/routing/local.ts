@@ -48,9 +48,11 @@ export function collectLocalRoutes(app: FastifyInstance, routes: readonly RouteC
   const compiled = routes.map(compileRoute)
   const endpoints = new Endpoints(compiled)
   let router: FindMyWay.Instance<FindMyWay.HTTPVersion.V1> | undefined
-  app.addHook('onRoute', (options: RouteOptions) => {
+  app.addHook('onRoute', function (options: RouteOptions) {
     const { method, url, constraints } = options
     if (url.startsWith(INTERNAL)) return
+    // A context of its own has the hooks that were there when it was made.
+    if (this !== app && !app.hasDecorator('addGuard')) endpoints.tooEarly(url)
     const guarded = endpoints.routeOf([method].flat(), url)
     // A copy: who adds several endpoints may give them the same.
     if (guarded !== undefined) options.config = { ...options.config, gateway: guarded }

@@ -25,11 +25,12 @@ interface Facts {
   readonly conditions: ReadonlyMap<string, Matcher>
 }
 
-/** Throws as `createRouter` does on a faulty route: have that one's list of problems first. */
-export function findShadowed(routes: readonly RouteMatch[]): Shadowed[] {
+/** Routes in whose place undefined stands are passed over. Throws on a faulty one: have its problems first. */
+export function findShadowed(routes: readonly (RouteMatch | undefined)[]): Shadowed[] {
   const groups = new Map<string, Facts[]>()
   const found: Shadowed[] = []
   routes.forEach((route, index) => {
+    if (route === undefined) return
     const key = `${hostKey(parseHost(route.host))} ${parsePattern(route.path).shape}`
     const facts: Facts = { index, methods: methodSet(route.methods), conditions: conditionsOf(route) }
     const group = groups.get(key) ?? []

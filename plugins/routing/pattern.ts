@@ -30,6 +30,9 @@ export type Pattern =
 
 const PARAMETER = /^:[A-Za-z_][A-Za-z0-9_]*$/
 
+/** A parameter as OpenAPI, Flask and Next.js have it: `{id}`, `<id>`, `[id]`. */
+const FOREIGN = /^[{<[](?:\w+:)?([A-Za-z_]\w*)[}>\]]$/
+
 /** Parses a route's path. Throws an Error that names the fault and the remedy. */
 export function parsePattern(path: string | RegExp): Pattern {
   return typeof path === 'string' ? parseText(path) : parseRegex(path)
@@ -51,6 +54,10 @@ function parseText(path: string): Pattern {
       throw new Error(
         `the path "${path}" has a "*" that is not its whole last segment; use a RegExp for that`,
       )
+    }
+    const [, other] = FOREIGN.exec(text) ?? []
+    if (other !== undefined) {
+      throw new Error(`the path "${path}": "${text}" would be taken to the letter; write ":${other}"`)
     }
     if (!text.startsWith(':')) return text
     if (!PARAMETER.test(text)) {

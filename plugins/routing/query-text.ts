@@ -17,8 +17,9 @@ export function pairName(pair: string): string {
   return decodeQueryText(equals === -1 ? pair : pair.slice(0, equals))
 }
 
-/** The decoded value of the first pair of that name; `''` for a bare name; undefined if there is none. */
-export function queryValue(query: string, name: string): string | undefined {
+/** The decoded values of all pairs of that name, `''` for a bare name. */
+export function queryValues(query: string, name: string): readonly string[] {
+  let values: string[] | undefined
   for (let from = 1; from < query.length; ) {
     let end = query.indexOf('&', from)
     if (end === -1) end = query.length
@@ -26,13 +27,16 @@ export function queryValue(query: string, name: string): string | undefined {
       const pair = query.slice(from, end)
       if (pairName(pair) === name) {
         const equals = pair.indexOf('=')
-        return equals === -1 ? '' : decodeQueryText(pair.slice(equals + 1))
+        values ??= []
+        values.push(equals === -1 ? '' : decodeQueryText(pair.slice(equals + 1)))
       }
     }
     from = end + 1
   }
-  return undefined
+  return values ?? NO_VALUES
 }
+
+const NO_VALUES: readonly string[] = Object.freeze([])
 
 /** A raw query (with its `?`, or '') without the pairs of that name, and their decoded values. */
 export function withoutPair(query: string, name: string): { rest: string; values: string[] } {

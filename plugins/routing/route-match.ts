@@ -17,11 +17,11 @@ export interface RouteMatch {
   readonly path: string | RegExp
   /** Default: all methods. GET brings HEAD with it; OPTIONS is served only where it is listed. */
   readonly methods?: readonly string[]
-  /** By header name, in any case. Of a header with several values, one must match. */
+  /** By header name, in any case. */
   readonly headers?: Readonly<Record<string, Matcher>>
-  /** By parameter name. The first occurrence counts, percent-decoded, `+` as a space. */
+  /** By parameter name, percent-decoded, `+` as a space. */
   readonly query?: Readonly<Record<string, Matcher>>
-  /** By cookie name. The first occurrence counts, without surrounding double quotes, not decoded. */
+  /** By cookie name, without surrounding double quotes, not decoded. */
   readonly cookies?: Readonly<Record<string, Matcher>>
 }
 
@@ -37,15 +37,20 @@ export interface RequestFacts {
   readonly query: string
   /** By lower-case name, as Node gives them. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** Names and values in turn, as they came. Without them no header has come more than once. */
+  readonly rawHeaders?: readonly string[]
 }
 
 /**
  * `route`: `index` is the place in the list given to `createRouter`. The values of `params` stay in
  * canonical encoded form (`a%20b`), so that a rewrite can put them into a path again as they are.
+ * `ambiguous`: a header, parameter or cookie has come several times, and whether a route matches hangs on which of them
+ * is meant. Upstreams differ in that: what passes here for one request may be another one there.
  * `method`: something matches but for its method; `allow` is sorted, for the `Allow` header.
  */
 export type MatchResult =
   | { readonly kind: 'route'; readonly index: number; readonly params: Params }
+  | { readonly kind: 'ambiguous' }
   | { readonly kind: 'method'; readonly allow: readonly string[] }
   | { readonly kind: 'none' }
 

@@ -14,11 +14,15 @@
  * less specific paths and hosts. If in the end only methods stood in the way, the result says which
  * would have been served.
  *
+ * Where a header, parameter or cookie has come several times, and a route would match by one of them and not by another,
+ * the request is ambiguous, and no route takes it.
+ *
  * The cost does not grow with the number of routes, except for regexes of the same host and for
  * routes that share one path and differ in conditions: those are tried one after the other.
  */
+import { normaliseHost } from '../config/host-name.ts'
 import { type Condition, compileConditions } from './conditions.ts'
-import { hostKey, LONGEST_HOST, normaliseHost, parseHost } from './host.ts'
+import { hostKey, LONGEST_HOST, parseHost } from './host.ts'
 import { createPathTable, NO_PARAMS, type PathTable } from './path-table.ts'
 import { parsePattern } from './pattern.ts'
 import type { MatchResult, RequestFacts, RouteMatch } from './route-match.ts'
@@ -37,6 +41,7 @@ interface Route {
 }
 
 const NONE: MatchResult = Object.freeze({ kind: 'none' })
+const AMBIGUOUS: MatchResult = Object.freeze({ kind: 'ambiguous' })
 
 /**
  * Compiles the routes. Throws one Error that lists all faulty routes, each with its place
@@ -68,12 +73,20 @@ export function createRouter(routes: readonly RouteMatch[]): Router {
 
   // Methods that routes passed over would have taken, for the request in hand.
   const refused = new Set<string>()
+  // Whether it cannot be told if a route would have been passed over.
+  let ambiguous = false
 
   function pick(leaf: readonly Route[], facts: RequestFacts): Route | undefined {
     for (const route of leaf) {
-      if (!holds(route.conditions, facts)) continue
-      if (route.methods === undefined || route.methods.has(facts.method)) return route
-      for (const method of route.methods) refused.add(method)
+      const fits = holds(route.conditions, facts)
+      if (fits === false) continue
+      if (route.methods !== undefined && !route.methods.has(facts.method)) {
+        for (const method of route.methods) refused.add(method)
+        continue
+      }
+      // Found or not, no other route may have it: the search ends here.
+      ambiguous = fits === undefined
+      return route
     }
     return undefined
   }
@@ -101,9 +114,10 @@ export function createRouter(routes: readonly RouteMatch[]): Router {
 
   function match(facts: RequestFacts): MatchResult {
     if (refused.size > 0) refused.clear()
+    ambiguous = false
     const specific = exactHosts.size + wildcardHosts.size > 0 ? searchHosts(facts) : undefined
     const result = specific ?? search(anyHost, facts)
-    if (result !== undefined) return result
+    if (result !== undefined) return ambiguous ? AMBIGUOUS : result
     return refused.size > 0 ? { kind: 'method', allow: [...refused].sort() } : NONE
   }
 
@@ -154,7 +168,13 @@ export function methodSet(methods: readonly string[] | undefined): ReadonlySet<s
   return set
 }
 
-function holds(conditions: readonly Condition[], facts: RequestFacts): boolean {
-  for (const condition of conditions) if (!condition(facts)) return false
-  return true
+function holds(conditions: readonly Condition[], facts: RequestFacts): boolean | undefined {
+  let verdict: boolean | undefined = true
+  for (const condition of conditions) {
+    const one = condition(facts)
+    // One that does not hold settles it, whatever the others come to.
+    if (one === false) return false
+    verdict &&= one
+  }
+  return verdict
 }

@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http'
 import type { GatewayConfig, RouteConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
 import {
@@ -6,6 +7,7 @@ import {
   decimal,
   duration,
   flag,
+  guarded,
   integer,
   list,
   nonEmptyList,
@@ -18,13 +20,15 @@ import {
   upstreamName,
   withDefault,
 } from '../config/kit.ts'
+import { show } from '../config/messages.ts'
+import { suggestion } from '../config/suggest.ts'
 import type { Schema } from '../config/typed.ts'
 import { routeProblems } from './check.ts'
 
 function refusePath(value: unknown): string | undefined {
   if (value instanceof RegExp) return undefined
   if (typeof value === 'string' && /^[/~]/.test(value)) return undefined
-  return `must be a path like "/users/*" or a regular expression, is ${JSON.stringify(value)}`
+  return `must be a path like "/users/*" or a regular expression, is ${show(value)}`
 }
 
 function refuseMatcher(value: unknown): string | undefined {
@@ -41,7 +45,19 @@ const headerEdits = object({
   add: optional(record(text())),
   remove: optional(list(text())),
 })
-const methodName = text({ pattern: '^[A-Z][A-Z-]*$', remedy: 'write methods in capitals: "GET"' })
+
+function refuseMethod(value: unknown): string | undefined {
+  if (typeof value !== 'string') return `must be text, is ${show(value)}`
+  if (!/^[A-Z][A-Z-]*$/.test(value)) {
+    return `${show(value)} is not of the right form; write methods in capitals: "GET"`
+  }
+  if (value === 'CONNECT')
+    return 'CONNECT is for proxies that clients choose, and never gets here; take it out'
+  return METHODS.includes(value)
+    ? undefined
+    : `${show(value)} is no method that Node reads; ${suggestion(value, METHODS)}`
+}
+const methodName = custom<string>(refuseMethod)
 
 function refuseRepeatable(value: unknown): string | undefined {
   return typeof value === 'boolean' || value === 'idempotency-key'
@@ -53,15 +69,21 @@ const route = {
   /** How logs and metrics call it. Default: host and path. */
   name: optional(text({ minLength: 1 })),
   /** `api.example.com` or `*.example.com`. Default: any. */
-  host: optional(text({ minLength: 1 })),
+  host: guarded(optional(text({ minLength: 1 }))),
   /** `/users`, `/users/:id`, `/users/*`, a RegExp over the whole path, or `~` and the text of one. */
   path: custom(refusePath) as Schema<PathPattern, string | RegExp>,
   /** Default: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS and QUERY. GET brings HEAD with it. */
-  methods: optional(nonEmptyList(methodName, { noun: 'method' })),
-  /** Headers that a request must have: the exact value, a regular expression, true (any) or false (none). */
-  headers: optional(record(matcher)),
-  query: optional(record(matcher)),
-  cookies: optional(record(matcher)),
+  methods: guarded(optional(nonEmptyList(methodName, { noun: 'method' }))),
+  /**
+   * Headers that a request must have: the exact value, a regular expression, true (any) or false (none). A request that
+   * says one of these several times, and would match by one value and not by another, is refused with 400: upstreams do
+   * not agree on which of them counts.
+   */
+  headers: guarded(optional(record(matcher))),
+  /** Parameters of the query, in the same way. */
+  query: guarded(optional(record(matcher))),
+  /** Cookies, in the same way. */
+  cookies: guarded(optional(record(matcher))),
   /** Where it goes. One of `upstream`, `split`, `redirect`, `respond` and `endpoint`. */
   upstream: optional(upstreamName()),
   /** Several upstreams and their shares: `{ users: 95, canary: 5 }`. */
@@ -107,7 +129,9 @@ const route = {
   stripPrefix: optional(text({ minLength: 1 })),
   /** The path for the target, with the parameters of the path: `/v2/*`. */
   rewrite: optional(text({ minLength: 1 })),
+  /** What the upstream gets. Values are sent to the letter: there are no variables. */
   requestHeaders: optional(headerEdits),
+  /** What the client gets, with errors of the gateway's own too, but for what describes a body or how long it is kept. */
   responseHeaders: optional(headerEdits),
   requestQuery: optional(headerEdits),
   /** For the whole exchange, all attempts included. 0 is none. Default: `timeouts.total` of the upstream. */
@@ -152,6 +176,10 @@ declare module '../config/define.ts' {
   }
 }
 
-export async function check({ routes }: GatewayConfig): Promise<readonly Problem[]> {
-  return routeProblems(routes as readonly RouteConfig[])
+export async function check(
+  { routes, server }: GatewayConfig,
+  found: readonly Problem[] = [],
+): Promise<readonly Problem[]> {
+  const refused = found.flatMap(({ path }) => /^routes\[(\d+)\]/.exec(path)?.[1] ?? []).map(Number)
+  return routeProblems(routes as readonly RouteConfig[], server?.encodedSlash === true, new Set(refused))
 }

@@ -4,6 +4,7 @@ import {
   custom,
   duration,
   flag,
+  guarded,
   list,
   object,
   oneOf,
@@ -57,7 +58,7 @@ const properties = {
   hsts: optional(
     switchable({
       /** Default 365d. */
-      maxAge: withDefault(duration(), '365d'),
+      maxAge: withDefault(duration({ maximum: '3650d' }), '365d'),
       includeSubDomains: withDefault(flag(), false),
       /** Says that browsers may be shipped with it: hard to take back. Default false. */
       preload: withDefault(flag(), false),
@@ -96,7 +97,10 @@ const routeSecurityHeaders = optional(
 
 export type SecurityHeadersConfig = Resolved<typeof securityHeaders>
 
-export const schema = { gateway: { securityHeaders }, route: { securityHeaders: routeSecurityHeaders } }
+export const schema = {
+  gateway: { securityHeaders: guarded(securityHeaders) },
+  route: { securityHeaders: guarded(routeSecurityHeaders) },
+}
 
 declare module '../config/define.ts' {
   interface GatewaySchema {

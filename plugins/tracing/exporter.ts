@@ -128,7 +128,8 @@ export class Exporter {
       this.#closing()
       return
     } else if (sent.again && this.#context.now() - this.#batchSince < GIVE_UP_AFTER) {
-      const pause = Math.min(sent.afterMs ?? this.#pause(), GIVE_UP_AFTER)
+      // No sooner than without its word: it may say "at once", or name a time that has passed by our clock.
+      const pause = Math.min(Math.max(sent.afterMs ?? 0, this.#pause()), GIVE_UP_AFTER)
       this.#cancel = this.#context.schedule(pause, () => this.#next())
       return
     } else {

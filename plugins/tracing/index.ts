@@ -3,8 +3,9 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 import fp from 'fastify-plugin'
 import { addressList } from '../config/addresses.ts'
 import type { RequestEnd } from '../config/request-end.ts'
-import { routeName } from '../config/route-name.ts'
-import { GatewayError } from '../upstreams/errors.ts'
+import { routeName, routeTemplate } from '../config/route-name.ts'
+import { ownVersion } from '../config/version.ts'
+import { errorCode } from '../upstreams/errors.ts'
 import { openCollector, tracesUrl } from './collector.ts'
 import { Exporter } from './exporter.ts'
 import { randomIds } from './ids.ts'
@@ -44,23 +45,24 @@ function withoutQuery(url: string): string {
 function factsOf(request: FastifyRequest, end: RequestEnd): ExchangeFacts {
   const { exchange, raw } = request
   // Undefined where the plugin that keeps it has been taken out.
-  const failure: unknown = request.failure
+  const failure = request.failure as Error | null | undefined
   return {
     method: request.method,
     path: withoutQuery(request.originalUrl),
     scheme: request.protocol,
     httpVersion: raw.httpVersion === '2.0' ? '2' : raw.httpVersion,
-    host: request.hostname || undefined,
+    host: request.hostname.replace(/^\[|\]$/g, '') || undefined,
     port: request.port ?? undefined,
-    client: request.ip,
-    peer: raw.socket.remoteAddress,
+    client: end.client,
+    peer: end.peer,
     userAgent: request.headers['user-agent'],
     requestId: request.id,
     route: routeName(request),
+    template: routeTemplate(request),
     status: end.status,
     aborted: end.aborted,
     broken: exchange?.broken ?? false,
-    error: failure instanceof GatewayError ? failure.code : undefined,
+    error: failure === null || failure === undefined ? undefined : errorCode(failure),
     startedAt: end.startedAt,
     endedAt: end.startedAt + end.totalMs,
     upstream: exchange?.plan.upstream,
@@ -111,15 +113,18 @@ function propagate(app: FastifyInstance, { trust, sample }: Tracing): void {
 function record(app: FastifyInstance, endpoint: string, tracing: Tracing): void {
   const { headers, compression, timeout, queue, interval, sample, serviceName } = tracing
   const collector = openCollector({ url: tracesUrl(endpoint), headers, compression, timeout })
+  const version = ownVersion()
   const bodyOf = exportRequest(
     {
       'service.name': serviceName,
+      'service.version': version,
       'service.instance.id': randomUUID(),
       'telemetry.sdk.name': 'holdfast',
+      'telemetry.sdk.version': version,
       'telemetry.sdk.language': 'nodejs',
       ...tracing.attributes,
     },
-    'holdfast',
+    { name: 'holdfast', version },
   )
   const exporter = new Exporter(
     {

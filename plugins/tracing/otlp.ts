@@ -90,9 +90,12 @@ export function spanText(span: Span): string {
  * What is sent to `/v1/traces`.
  * @param resource who says so
  */
-export function exportRequest(resource: Attributes, scope: string): (spans: readonly string[]) => string {
+export function exportRequest(
+  resource: Attributes,
+  scope: { readonly name: string; readonly version: string },
+): (spans: readonly string[]) => string {
   const about = attributesText(resource, JSON.stringify)
-  const by = JSON.stringify({ name: scope })
+  const by = JSON.stringify(scope)
   const head = `{"resourceSpans":[{"resource":{"attributes":${about}},"scopeSpans":[{"scope":${by},"spans":[`
   return (spans) => `${head}${spans.join(',')}]}]}]}`
 }

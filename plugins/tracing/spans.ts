@@ -20,7 +20,10 @@ export interface ExchangeFacts {
   readonly peer: string | undefined
   readonly userAgent: string | undefined
   readonly requestId: string
+  /** What the route is called. */
   readonly route: string | undefined
+  /** Its path as the config has it: a pattern, of which there are few. */
+  readonly template: string | undefined
   /** 0 if nothing was sent. */
   readonly status: number
   /** The response was not sent whole. */
@@ -99,6 +102,8 @@ function attemptSpan(
   const { target, kind, outcome, decision, startedAt, sentAt } = record
   const { address, port } = serverOf(target.origin)
   const answered = outcome?.kind === 'answered' ? outcome : undefined
+  // Of one that ended in the middle of its answer: what the client was sent of it.
+  const status = answered?.status ?? (decision === 'commit' && facts.status > 0 ? facts.status : undefined)
   const reason = reasonOf(outcome)
   return {
     traceId: trace.traceId,
@@ -119,7 +124,7 @@ function attemptSpan(
       'server.address': address,
       'server.port': port,
       'http.request.resend_count': index === 0 ? undefined : index,
-      'http.response.status_code': answered?.status,
+      'http.response.status_code': status,
       'error.type': reason,
       'holdfast.attempt.kind': kind,
       'holdfast.attempt.outcome': outcome?.kind ?? 'open',
@@ -166,7 +171,7 @@ export function exchangeSpans(facts: ExchangeFacts, trace: Trace, offset: number
     parentRemote: trace.parentId !== undefined,
     flags: trace.flags,
     state: trace.state,
-    name: nameOf(method, facts.route),
+    name: nameOf(method, facts.template),
     kind: SERVER,
     from: offset + facts.startedAt,
     to: offset + facts.endedAt,
@@ -174,7 +179,7 @@ export function exchangeSpans(facts: ExchangeFacts, trace: Trace, offset: number
       ...methodOf(method),
       'url.scheme': facts.scheme,
       'url.path': facts.path,
-      'http.route': facts.route,
+      'http.route': facts.template,
       'http.response.status_code': facts.status === 0 ? undefined : facts.status,
       'error.type': error,
       'server.address': facts.host,
@@ -184,6 +189,7 @@ export function exchangeSpans(facts: ExchangeFacts, trace: Trace, offset: number
       'network.protocol.version': facts.httpVersion,
       'user_agent.original': facts.userAgent,
       'holdfast.request_id': facts.requestId,
+      'holdfast.route': facts.route,
       'holdfast.upstream': facts.upstream,
       'holdfast.attempts': facts.upstream === undefined ? undefined : attempts.length,
     },

@@ -22,6 +22,8 @@ function takesTrailers(response: ServerResponse): boolean {
 /** What a stream needs of the attempt that feeds it. */
 export interface AnswerSource {
   resume(): void
+  /** The client side takes what comes from now on, or has enough for the moment. */
+  flows(on: boolean): void
   /** The client wants no more. */
   cancel(): void
 }
@@ -61,6 +63,17 @@ export class AnswerStream extends Readable {
       })
     }
     return super.pipe(to, options)
+  }
+
+  /** Whoever pipes it says so when his side is full, and when it has drained. */
+  override pause(): this {
+    this.#source.flows(false)
+    return super.pause()
+  }
+
+  override resume(): this {
+    this.#source.flows(true)
+    return super.resume()
   }
 
   #answers(response: ServerResponse): void {

@@ -48,8 +48,15 @@ export interface DispatchOptions {
 export interface AttemptOwner {
   /** The response head is here: is it wanted? */
   headed(attempt: Attempt, outcome: Answered): 'keep' | 'discard'
+  /**
+   * The time for gathering is over, and nothing has come for `quietMs`: for how long (ms) it is to go on all the same;
+   * 0 streams what there is.
+   */
+  hold(attempt: Attempt, quietMs: number): number
   whole(attempt: Attempt, body: Buffer | string | null): void
   streams(attempt: Attempt, body: AnswerStream): void
+  /** While its answer streamed, the target was waited for by this much (ms): the client had taken what there was. */
+  waited(milliseconds: number): void
   failed(attempt: Attempt, error: unknown, outcome: Outcome): void
   /** What was streaming ends because the client was too slow, and its stream is about to. */
   gaveWay(error: Error): void

@@ -5,12 +5,13 @@ import { comesInPieces } from './answer.ts'
 import type { AttemptOptions, AttemptOwner, DispatchOptions } from './attempt-owner.ts'
 import { ForwardedBody } from './body.ts'
 import type { Watched } from './deadlines.ts'
-import { BodyTooLargeError, DeadlineError, failureError, SlowClientError } from './errors.ts'
+import { BodyTooLargeError, failureError, SlowClientError, UnknownStatusError } from './errors.ts'
 import { Gathered } from './gathered.ts'
-import type { Running } from './loop.ts'
 import { ABANDONED, answered, attemptRecord, failed } from './outcomes.ts'
 import { Passage, type PassageOwner } from './passage.ts'
+import { Patience } from './patience.ts'
 import type { TargetPool } from './pools.ts'
+import type { Running } from './running.ts'
 import { type Headers, responseTrailers } from './trailers.ts'
 import { Upload } from './upload.ts'
 
@@ -28,8 +29,6 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
   requestSent = false
   /** Milliseconds from the lease to the response headers or the failure. */
   latencyMs = 0
-  /** Watched: of what comes next. */
-  deadline = Number.POSITIVE_INFINITY
   place = -1
   readonly #owner: AttemptOwner
   readonly #pool: TargetPool
@@ -40,10 +39,7 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
   readonly #gathered: Gathered
   #passage: Passage | undefined
   #upload: Upload | undefined
-  #phase = 'a connection'
-  /** An answer of unknown length is streamed from then on. */
-  #gatherUntil = Number.POSITIVE_INFINITY
-  #movedAt = 0
+  readonly #patience: Patience
 
   constructor(
     owner: AttemptOwner,
@@ -57,6 +53,7 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
     this.#pool = pool
     this.#options = options
     this.#gathered = new Gathered(options.memory, options.gather)
+    this.#patience = new Patience(options.timeouts.idle)
     this.record = attemptRecord(lease.target, kind, this.startedAt)
   }
 
@@ -64,10 +61,11 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
     const { pool, origin, servername } = this.#pool
     const { method, path, headers, body, timeouts, deadlines, connections, queueTimeout } = this.#options
     // With all connections taken it waits for one to come free.
-    const waits = this.lease.target.inflight > connections
+    const { inflight, tunnels } = this.lease.target
+    const waits = inflight - tunnels > connections
     if (waits) this.#pool.crowd.requestWaits()
-    if (waits && queueTimeout > 0) this.#allow(queueTimeout, 'its turn', this.startedAt)
-    else this.#allow(timeouts.connect, 'a connection', this.startedAt)
+    if (waits && queueTimeout > 0) this.#patience.allow(queueTimeout, 'its turn', this.startedAt)
+    else this.#patience.allow(timeouts.connect, 'a connection', this.startedAt)
     deadlines.watch(this)
     if (body instanceof ForwardedBody) this.#upload = new Upload(body, this.#pool.crowd, this)
     const options: DispatchOptions = { origin, path, method, headers, body, servername }
@@ -99,6 +97,11 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
     return this.#state === 'over'
   }
 
+  /** Watched. */
+  get deadline(): number {
+    return this.#patience.deadline
+  }
+
   onRequestQueued(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
   }
@@ -111,12 +114,16 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
     }
     this.requestSent = true
     this.record.sentAt = performance.now()
-    this.#allow(this.#options.timeouts.response, 'the response', this.record.sentAt)
+    this.#patience.allow(this.#options.timeouts.response, 'the response', this.record.sentAt)
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
     // 103 and its like say something of an answer that is yet to come.
     if (status < 200 || this.#state === 'over') return
+    if (status > 599) {
+      this.#fail(new UnknownStatusError(status))
+      return
+    }
     this.status = status
     this.headers = headers
     const now = performance.now()
@@ -137,8 +144,7 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
       this.#settle(outcome)
       this.#openStream()
     } else if (headers['content-length'] === undefined) {
-      this.#gatherUntil = now + gatherWithin
-      this.deadline = Math.min(this.deadline, this.#gatherUntil)
+      this.#patience.gatherUntil(now + gatherWithin)
       // All of a small answer comes within one read of the socket.
       if (gatherWithin === 0) process.nextTick(streamUnlessWhole, this)
     } else if (Number(headers['content-length']) > gather && method !== 'HEAD') {
@@ -189,9 +195,7 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
     this.#state = 'streaming'
     this.#passage = new Passage(this, this.#controller, this.#pool.crowd, this.headers.trailer)
     for (const chunk of this.#gathered.release()) this.#passage.push(chunk)
-    // From now on only the target's silence counts, since it last sent something.
-    this.#gatherUntil = Number.POSITIVE_INFINITY
-    this.moved(this.#movedAt)
+    this.#patience.gatherUntil(Number.POSITIVE_INFINITY)
     this.#owner.streams(this, this.#passage.stream)
   }
 
@@ -211,40 +215,36 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
     this.lease.release()
   }
 
-  /** Gives the attempt `milliseconds` for what comes next; 0 is as long as it takes. */
-  #allow(milliseconds: number, phase: string, now: number): void {
-    this.#phase = phase
-    this.deadline = milliseconds === 0 ? Number.POSITIVE_INFINITY : now + milliseconds
+  /** It ends for a reason that we have found ourselves. */
+  #fail(error: Error): void {
+    this.onResponseError(undefined as never, error)
+    this.#controller?.abort(error)
   }
 
   /** The target has sent something. */
   moved(at = performance.now()): void {
-    this.#movedAt = at
-    this.#allow(this.#options.timeouts.idle, 'more of the response', at)
-    this.deadline = Math.min(this.deadline, this.#gatherUntil)
+    this.#patience.moved(at)
   }
 
-  /** While a body is under way, the time for the response counts from the last piece that the target took. */
-  #waitForBody(now: number): void {
-    const { body, timeouts } = this.#options
-    if (this.#state !== 'waiting' || !this.requestSent || !(body instanceof ForwardedBody)) return
-    // It is not the target that is slow.
-    const from = body.starved ? now : body.movedAt
-    this.deadline = Math.max(this.deadline, from + timeouts.response)
+  /** PassageOwner: of the time that its answer streams, this much. */
+  waited(milliseconds: number): void {
+    this.#owner.waited(milliseconds)
   }
 
   /** Watched: the deadline has passed. */
   expired(now: number): void {
-    this.#waitForBody(now)
+    // While a body is under way, the time for the response counts from the last piece that the target took.
+    if (this.#upload !== undefined && this.#state === 'waiting' && this.requestSent)
+      this.#patience.extend(this.#upload.takenAt(now) + this.#options.timeouts.response)
     // A client that takes nothing is slow itself, and its own time-outs watch over it.
     if (this.#passage?.paused === true) this.moved()
     if (this.deadline > now) return
-    if (this.#gatherUntil <= now) {
-      this.streamUnlessWhole()
+    if (!this.#patience.gatheredLongEnough(now)) {
+      this.#fail(this.#patience.error())
       return
     }
-    const error = new DeadlineError(this.#phase)
-    this.onResponseError(undefined as never, error)
-    this.#controller?.abort(error)
+    const held = this.#owner.hold(this, now - this.#patience.movedAt)
+    if (held > 0) this.#patience.gatherUntil(now + held)
+    else this.streamUnlessWhole()
   }
 }

@@ -3,6 +3,16 @@ import { Readable } from 'node:stream'
 import { BodyTooLargeError } from './errors.ts'
 import { trailersOf } from './trailers.ts'
 
+const ignore = (): void => {}
+
+/**
+ * Whether what looks like the end of a body is the client's leaving. With HTTP/2 Node ends the body of a stream that is
+ * reset; nothing else closes one whose answer is still due.
+ */
+function brokenOff(source: IncomingMessage): boolean {
+  return (source as { readonly stream?: { readonly closed: boolean } }).stream?.closed === true
+}
+
 /**
  * A client's body on its way to a target, counted. It stands between the two because undici destroys what
  * it is handed when an attempt fails, and the client's own stream takes the connection with it: there would
@@ -19,6 +29,9 @@ export class ForwardedBody extends Readable {
     super({ highWaterMark: 64 * 1024 })
     this.#source = source
     this.#limit = limit
+    // For good: Node tells of the client's leaving a tick after it has looked who listens, and with nobody left by
+    // then the process would end.
+    source.on('error', ignore)
   }
 
   /** What the client has sent behind it, once it has ended. */
@@ -50,7 +63,7 @@ export class ForwardedBody extends Readable {
     if (!this.#listening) {
       // An attempt before this one has heard the end of it: nothing came.
       if (this.#source.readableEnded) {
-        this.push(null)
+        this.#onEnd()
         return
       }
       this.#listen()
@@ -90,11 +103,16 @@ export class ForwardedBody extends Readable {
 
   readonly #onEnd = (): void => {
     this.#movedAt = performance.now()
-    this.push(null)
+    if (brokenOff(this.#source)) this.#left()
+    else this.push(null)
   }
 
   readonly #onClose = (): void => {
-    if (!this.readableEnded && !this.#source.readableEnded) this.destroy(new Error('the client left'))
+    if (!this.readableEnded && !this.#source.readableEnded) this.#left()
+  }
+
+  #left(): void {
+    this.destroy(new Error('the client left'))
   }
 }
 
@@ -105,10 +123,17 @@ export class ForwardedBody extends Readable {
  */
 export function gatherBody(source: IncomingMessage, done: (body: Buffer) => void, gone: () => void): void {
   const chunks: Buffer[] = []
-  source.on('data', (chunk: Buffer) => chunks.push(chunk))
-  source.once('end', () => {
-    source.off('close', gone)
+  const onEnd = (): void => {
+    if (brokenOff(source)) return
+    source.off('close', onClose)
     done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
-  })
-  source.once('close', gone)
+  }
+  const onClose = (): void => {
+    source.off('end', onEnd)
+    gone()
+  }
+  source
+    .on('data', (chunk: Buffer) => chunks.push(chunk))
+    .once('end', onEnd)
+    .once('close', onClose)
 }

@@ -1,19 +1,14 @@
 import type { Target } from '../upstreams/contract.ts'
 import type { Collector } from '../upstreams/measures.ts'
 import type { Memory } from './memory.ts'
+import type { OpenTunnels } from './open-tunnels.ts'
 import type { TargetPool } from './pools.ts'
-
-/** Tunnels of upgrades: those that are open, and how many there have been. */
-export interface TunnelCounts {
-  open(): number
-  total(): number
-}
 
 /** What the transport shows of its connections and of the memory for bodies. */
 export function transportCollectors(
   pools: ReadonlyMap<Target, TargetPool>,
   memory: Memory,
-  tunnels: TunnelCounts,
+  tunnels: OpenTunnels,
   slowClients: ReadonlyMap<string, number>,
   mirrored: ReadonlyMap<string, number>,
 ): Collector[] {
@@ -66,9 +61,17 @@ export function transportCollectors(
     ),
     single('body_memory_bytes', 'gauge', 'Memory that bodies held whole take.', () => memory.used),
     single('body_memory_limit_bytes', 'gauge', 'What they may take at most.', () => memory.size),
-    single('tunnels_open', 'gauge', 'Upgraded connections that are open, WebSockets say.', () =>
-      tunnels.open(),
+    single(
+      'tunnels_open',
+      'gauge',
+      'Upgraded connections that are open, WebSockets say.',
+      () => tunnels.open,
     ),
-    single('tunnels_total', 'counter', 'Upgrades that a target has agreed to.', () => tunnels.total()),
+    single('tunnels_total', 'counter', 'Upgrades that a target has agreed to.', () => tunnels.total),
+    byUpstream(
+      'tunnels_idle_closed_total',
+      'Tunnels that were closed because nothing passed through them any more.',
+      tunnels.idle,
+    ),
   ]
 }

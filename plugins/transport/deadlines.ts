@@ -12,8 +12,8 @@ export interface Watched extends Placed {
  * Watches the deadlines of all attempts with one timer, which runs only while there are any. A timer for each
  * would be set and cleared for every request, to fire for hardly any; undici's are off by up to half a second.
  */
-export class Deadlines {
-  readonly #watched: Watched[] = []
+export class Deadlines<W extends Watched = Watched> {
+  readonly #watched: W[] = []
   readonly #precisionMs: number
   #timer: NodeJS.Timeout | undefined
   #lookedAt = 0
@@ -24,15 +24,24 @@ export class Deadlines {
     this.#precisionMs = precisionMs
   }
 
-  watch(one: Watched): void {
+  watch(one: W): void {
     put(this.#watched, one)
     if (this.#timer !== undefined) return
     this.#lookedAt = performance.now()
     this.#timer = setInterval(this.#look, this.#precisionMs)
   }
 
-  unwatch(one: Watched): void {
+  unwatch(one: W): void {
     take(this.#watched, one)
+  }
+
+  // From the end: what takes the place of one that leaves has been looked at.
+  /** All that are watched; `visit` may end the watch of the one that it is handed. */
+  each(visit: (one: W) => void): void {
+    for (let i = this.#watched.length - 1; i >= 0; i--) {
+      const one = this.#watched[i]
+      if (one !== undefined) visit(one)
+    }
   }
 
   readonly #look = (): void => {
@@ -47,10 +56,8 @@ export class Deadlines {
     this.#waited = !this.#waited && now - this.#lookedAt > 3 * this.#precisionMs
     this.#lookedAt = now
     if (this.#waited) return
-    // From the end: what takes the place of one that leaves has been looked at.
-    for (let i = this.#watched.length - 1; i >= 0; i--) {
-      const one = this.#watched[i]
-      if (one !== undefined && one.deadline <= now) one.expired(now)
-    }
+    this.each((one) => {
+      if (one.deadline <= now) one.expired(now)
+    })
   }
 }

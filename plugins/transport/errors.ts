@@ -14,6 +14,15 @@ export class DeadlineError extends Error {
   }
 }
 
+/** The target has answered with a status that HTTP has no class for (RFC 9110, 15). */
+export class UnknownStatusError extends Error {
+  readonly code = 'GTW_STATUS'
+
+  constructor(status: number) {
+    super(`the status ${status} is none of HTTP's`)
+  }
+}
+
 /** The client's body outgrew the limit while it was being forwarded. */
 export class BodyTooLargeError extends Error {
   readonly code = 'GTW_BODY_LIMIT'
@@ -29,6 +38,7 @@ export class SlowClientError extends Error {
 }
 
 const PROTOCOL_CODES = new Set([
+  'GTW_STATUS',
   'UND_ERR_HEADERS_OVERFLOW',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
   'UND_ERR_INVALID_ARG',

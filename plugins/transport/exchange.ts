@@ -28,6 +28,8 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
   readonly #source: Buffer | FastifyRequest['raw'] | null
   #lease: Lease | undefined
   #headers: Headers = {}
+  /** Of the answer that is committed. */
+  #status = 0
   #callback: Callback | undefined
   #limit: NodeJS.Timeout | undefined
   #streamed: ForwardedBody | undefined
@@ -59,7 +61,7 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
   }
 
   incoming(headers: Headers): Headers {
-    return responseHeaders(headers)
+    return responseHeaders(headers, this.#status)
   }
 
   /** What the requester runs: reply-from hears of the answer that is committed, and of no other. */
@@ -85,6 +87,10 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
 
   streams(attempt: Attempt, body: AnswerStream): void {
     this.#commit(attempt, body)
+  }
+
+  waited(milliseconds: number): void {
+    this.waiting.total += milliseconds
   }
 
   failed(attempt: Attempt, error: unknown, outcome: Outcome): void {
@@ -167,6 +173,7 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
     this.won(attempt)
     clearTimeout(this.#limit)
     if (this.closed) return
+    this.#status = attempt.status
     this.#callback?.(null, { statusCode: attempt.status, headers: attempt.headers, body })
   }
 

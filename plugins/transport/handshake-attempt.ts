@@ -2,10 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Lease, Outcome } from '../upstreams/contract.ts'
 import type { AttemptRecord } from '../upstreams/exchange.ts'
+import { UnknownStatusError } from './errors.ts'
 import { type Handshake, type HandshakeRequest, sendHandshake } from './handshake.ts'
-import type { Running } from './loop.ts'
 import { ABANDONED, answered, attemptRecord, failed } from './outcomes.ts'
 import type { Route } from './route.ts'
+import type { Running } from './running.ts'
 
 /** Whom it reports to: one of the three, or silence once it is abandoned. */
 export interface HandshakeOwner {
@@ -54,17 +55,16 @@ export class HandshakeAttempt implements Running {
       this.#owner.upgraded(this, response, socket, rest)
     })
     request.on('response', (response) => {
+      const { statusCode = 0 } = response
+      if (statusCode > 599) {
+        this.#failed(new UnknownStatusError(statusCode))
+        request.destroy()
+        return
+      }
       this.#answered(response)
       this.#owner.refused(this, response)
     })
-    request.on('error', (error) => {
-      if (this.over) return
-      this.latencyMs = performance.now() - this.startedAt
-      const outcome = failed(error, this.requestSent, this.latencyMs)
-      this.#settle(outcome)
-      this.lease.release()
-      this.#owner.lost(this, error, outcome)
-    })
+    request.on('error', (error) => this.#failed(error))
   }
 
   abandon(outcome: Outcome = ABANDONED): void {
@@ -72,6 +72,15 @@ export class HandshakeAttempt implements Running {
     this.#settle(outcome)
     this.lease.release()
     this.#request?.destroy()
+  }
+
+  #failed(error: Error): void {
+    if (this.over) return
+    this.latencyMs = performance.now() - this.startedAt
+    const outcome = failed(error, this.requestSent, this.latencyMs)
+    this.#settle(outcome)
+    this.lease.release()
+    this.#owner.lost(this, error, outcome)
   }
 
   #answered({ statusCode = 502, headers }: IncomingMessage): void {

@@ -29,6 +29,13 @@ const NOT_IN_HANDSHAKE = new Set([
   'proxy-authenticate',
 ])
 
+const MAY_BE_BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'])
+
+/** Node would announce a body in chunks for the other methods; an upgrade has none. */
+function noBody({ method, headers }: HandshakeRequest): string[] {
+  return MAY_BE_BODILESS.has(method) || headers.includes('content-length') ? [] : ['content-length', '0']
+}
+
 /**
  * Sends the request for an upgrade over a connection of its own.
  * @returns the request, whose `upgrade`, `response` and `error` events tell what came of it
@@ -42,7 +49,7 @@ export function sendHandshake(lease: Lease, { config, pool }: Route, options: Ha
   const sent = (secure ? https.request : http.request)({
     method: options.method,
     path: options.path,
-    headers: [...options.headers, 'connection', 'upgrade', 'upgrade', options.protocol],
+    headers: [...options.headers, ...noBody(options), 'connection', 'upgrade', 'upgrade', options.protocol],
     agent: false,
     // The end of one direction must not be the end of the other.
     allowHalfOpen: true,

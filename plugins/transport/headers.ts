@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { passesFor } from '../config/own-headers.ts'
 import { announcedTrailers } from './trailers.ts'
 
@@ -22,6 +21,8 @@ const REPLACED_HEADERS = new Set([
   'host',
   'http2-settings',
   'forwarded',
+  // No header of HTTP's: CGI makes it HTTP_PROXY, and programs ask there for their own requests (httpoxy).
+  'proxy',
   'via',
   'x-forwarded-for',
   'x-forwarded-host',
@@ -29,11 +30,16 @@ const REPLACED_HEADERS = new Set([
   'x-forwarded-proto',
   'x-forwarded-prefix',
   'x-forwarded-server',
+  // IIS, and frameworks that were written for it, take them for the path that was asked for.
+  'x-original-url',
   'x-real-ip',
   'x-request-id',
+  'x-rewrite-url',
 ])
 const PROXY_HEADERS = ['x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-server', 'x-real-ip'] as const
 const NOT_FORWARDED = new Set([...CONNECTION_HEADERS, ...REPLACED_HEADERS])
+/** No other spelling of these is passed on: a target behind CGI would read it as this. */
+const ONE_SPELLING = new Set([...NOT_FORWARDED, 'content-length'])
 
 /** What a target reports of its load (ORCA) is of the inside. */
 const INSIDE_HEADERS = new Set(['endpoint-load-metrics', 'endpoint-load-metrics-bin'])
@@ -91,7 +97,7 @@ export function requestHeaders(
 ): string[] {
   const list: string[] = ['host', host]
   for (const name in headers) {
-    if (NOT_FORWARDED.has(name) || name.charCodeAt(0) === 58 || passesFor(name, REPLACED_HEADERS)) continue
+    if (NOT_FORWARDED.has(name) || name.charCodeAt(0) === 58 || passesFor(name, ONE_SPELLING)) continue
     push(list, name, headers[name])
   }
   const { peer, trusted, protocol } = client
@@ -155,8 +161,11 @@ export function connectionNames(value: string | string[] | undefined): string[] 
         .map((name) => name.trim())
 }
 
-/** The response headers that are for the client: without those that are of the target's connection and of its load. */
-export function responseHeaders(headers: Headers): Headers {
+/**
+ * The response headers that are for the client: without those that are of the target's connection and of its load, and
+ * without a length where there is no body to have one (RFC 9110, 8.6; at 304 it is the length of what was not sent).
+ */
+export function responseHeaders(headers: Headers, status: number): Headers {
   const kept: Headers = {}
   const listed = headers.connection
   const dropped =
@@ -167,15 +176,6 @@ export function responseHeaders(headers: Headers): Headers {
     if (NOT_ANSWERED.has(name) || dropped?.includes(name)) continue
     kept[name] = headers[name]
   }
+  if (status === 204) delete kept['content-length']
   return kept
-}
-
-/** Whether a request brings a body. */
-export function hasBody(raw: IncomingMessage): boolean {
-  const length = raw.headers['content-length']
-  if (length !== undefined) return length !== '0'
-  return (
-    raw.headers['transfer-encoding'] !== undefined ||
-    (raw.httpVersionMajor === 2 && !raw.readableEnded && !raw.complete)
-  )
 }

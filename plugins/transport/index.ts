@@ -1,20 +1,24 @@
+import { Readable } from 'node:stream'
 import replyFrom from '@fastify/reply-from'
 import fp from 'fastify-plugin'
 import { STOPPING } from '../config/close.ts'
+import { hasBody } from '../config/has-body.ts'
 import type { Target } from '../upstreams/contract.ts'
 import type { Exchange, ExchangePlan } from '../upstreams/exchange.ts'
 import type { AttemptHook } from './attempt-owner.ts'
 import { gatherBody } from './body.ts'
-import { type BodyCheck, checkedBody, unfitToCheck } from './body-check.ts'
+import { type BodyCheck, bodyChecker } from './body-check.ts'
 import { clientReader } from './client.ts'
 import { transportCollectors } from './collectors.ts'
 import { Deadlines } from './deadlines.ts'
-import { bodyTooLarge, refusalError } from './errors.ts'
+import { bodyTooLarge } from './errors.ts'
 import { HttpExchange } from './exchange.ts'
-import { hasBody } from './headers.ts'
+import { watchEnds } from './http2-ends.ts'
 import { lastAnswer } from './linger.ts'
+import type { AttemptLoop } from './loop.ts'
 import { Memory } from './memory.ts'
 import { sendMirrored } from './mirror.ts'
+import { OpenTunnels } from './open-tunnels.ts'
 import { openPool, type TargetAddress, type TargetPool } from './pools.ts'
 import { requester } from './requester.ts'
 import type { Route } from './route.ts'
@@ -50,14 +54,17 @@ declare module 'fastify' {
     /** The exchange with an upstream; null where the gateway answers by itself. */
     exchange: Exchange | null
     /**
-     * Looks at the request's body before any target is chosen, and says why it is refused. With one the body has to
-     * be of known length and within `server.replayBody`. Default null.
+     * Looks at the request's body before any target is chosen or an endpoint of the gateway's own reads it, and says
+     * why it is refused. With one the body has to be of known length and within `server.replayBody`. To be set before
+     * bodies are read, in a guard or `onRequest`. Default null.
      */
     bodyCheck: BodyCheck | null
   }
 }
 
 type Headers = Record<string, string | string[] | undefined>
+
+const TAKEN_OUT = new Set(['unhealthy', 'ejected', 'breaker-opened'])
 
 export default fp(
   async (app) => {
@@ -101,7 +108,10 @@ export default fp(
     })
 
     const deadlines = new Deadlines(20)
-    const hedges = new Deadlines(4)
+    const hedges = new Deadlines<AttemptLoop>(4)
+    app.upstreams.onEvent(({ name, target }) => {
+      if (target !== undefined && TAKEN_OUT.has(name)) hedges.each((loop) => loop.rescue(target))
+    })
     const bodyMemory = new Memory(server.bodyMemory)
     const routes = new Map<string, Route>()
     for (const [name, config] of Object.entries(upstreams)) {
@@ -127,6 +137,7 @@ export default fp(
 
     app.decorateRequest('exchange', null)
     app.decorateRequest('bodyCheck', null)
+    const checkBody = bodyChecker(server, bodyMemory)
     app.decorate('openExchange', (request, reply, plan, then) => {
       const { raw } = request
       const route = routes.get(plan.upstream) as Route
@@ -136,55 +147,54 @@ export default fp(
         request.exchange = new HttpExchange(route, plan, request, reply, clientOf(raw, request.id), body)
         then()
       }
+      if (reply.raw.destroyed) return
+      // The exchange gives back what it holds when it ends.
+      if (request.bodyCheck !== null)
+        return checkBody(request, reply, request.bodyCheck, (body) => open(hasBody(raw) ? body : null))
       if (!hasBody(raw)) return open(null)
       const length = Number(raw.headers['content-length'])
       if (length > server.bodyLimit) {
         lastAnswer(raw, reply)
         reply.send(bodyTooLarge())
-      } else if (reply.raw.destroyed) return
-      else if (request.bodyCheck !== null && !(length <= server.replayBody)) {
-        lastAnswer(raw, reply)
-        reply.send(unfitToCheck(length, server.replayBody))
       } else if (length <= server.replayBody && bodyMemory.take(length)) {
         const giveBack = (): void => bodyMemory.giveBack(length)
-        const check = request.bodyCheck
-        const held = check === null ? open : checkedBody(check, reply, open, giveBack)
-        gatherBody(raw, (body) => (reply.raw.destroyed ? giveBack() : held(body)), giveBack)
-      } else if (request.bodyCheck === null) open(raw)
-      else {
-        lastAnswer(raw, reply)
-        reply.send(refusalError('overloaded'))
-      }
+        gatherBody(raw, (body) => (reply.raw.destroyed ? giveBack() : open(body)), giveBack)
+      } else open(raw)
+    })
+    // Before Fastify reads it for an endpoint of the gateway's own, knowing nothing of checks. What is forwarded is looked
+    // at when its exchange is made.
+    app.addHook('preParsing', (request, reply, payload, done) => {
+      if (request.bodyCheck === null) return done(null, payload)
+      const { upstream, split } = request.routeOptions.config.gateway?.config ?? {}
+      if (upstream !== undefined || split !== undefined) return done(null, payload)
+      checkBody(request, reply, request.bodyCheck, (body, giveBack) => {
+        reply.raw.once('close', giveBack)
+        const checked = new Readable({ read() {} })
+        checked.push(body)
+        checked.push(null)
+        done(null, checked)
+      })
     })
 
-    // Node's server does not close before they do, and has no means of its own to end them.
-    const tunnels = new Set<() => void>()
-    let tunnelsEver = 0
-    let stopping = false
-    app.server.once(STOPPING, () => {
-      stopping = true
-      for (const end of tunnels) end()
-    })
-    const joined = (end: () => void): (() => void) => {
-      tunnels.add(end)
-      tunnelsEver++
-      if (stopping) end()
-      return () => tunnels.delete(end)
-    }
+    const tunnels = new OpenTunnels(Object.keys(upstreams))
+    app.server.once(STOPPING, () => tunnels.stop())
     app.decorate('openTunnel', (request, reply, plan, upgrade, editResponse) => {
+      // As above: the tunnel would wait for a client that has gone, for ever.
+      if (reply.raw.destroyed) return
       const route = routes.get(plan.upstream) as Route
       const client = clientOf(request.raw, request.id)
-      const tunnel = new Tunnel({ route, plan, request, reply, client, upgrade, editResponse, joined })
+      const tunnel = new Tunnel({ route, plan, request, reply, client, upgrade, editResponse, tunnels })
       request.exchange = tunnel
       tunnel.open()
     })
 
-    const tunnelCounts = { open: () => tunnels.size, total: () => tunnelsEver }
-    for (const collector of transportCollectors(pools, bodyMemory, tunnelCounts, slowClients, mirrored)) {
+    for (const collector of transportCollectors(pools, bodyMemory, tunnels, slowClients, mirrored)) {
       app.upstreams.measure(collector)
     }
 
+    const unwatchEnds = Object.values(upstreams).some(({ http2 }) => http2) ? watchEnds() : undefined
     app.addHook('onClose', async () => {
+      unwatchEnds?.()
       await Promise.allSettled([...pools.values()].map(({ pool }) => pool.destroy()))
     })
   },

@@ -1,23 +1,13 @@
 import type { Lease, LeaseRequest, Outcome, Target } from '../upstreams/contract.ts'
 import type { AttemptRecord, ExchangePlan } from '../upstreams/exchange.ts'
-import type { Attempt as Facts } from '../upstreams/failover-policy.ts'
 import type { Watched } from './deadlines.ts'
 import { failureError, refusalError } from './errors.ts'
+import { Facts } from './facts.ts'
+import { holdFor } from './hold.ts'
 import type { Answered } from './outcomes.ts'
 import type { Route } from './route.ts'
-
-/** One attempt that the loop has made. */
-export interface Running {
-  readonly lease: Lease
-  readonly record: AttemptRecord
-  /** Monotonic milliseconds. */
-  readonly startedAt: number
-  /** A byte of the request may have reached the target. */
-  readonly requestSent: boolean
-  readonly over: boolean
-  send(): void
-  abandon(outcome?: Outcome): void
-}
+import type { Running } from './running.ts'
+import { Waiting } from './waiting.ts'
 
 const NONE_TRIED: ReadonlySet<Target> = new Set()
 
@@ -28,7 +18,6 @@ const NONE_TRIED: ReadonlySet<Target> = new Set()
 export abstract class AttemptLoop implements Watched {
   readonly plan: ExchangePlan
   readonly attempts: AttemptRecord[] = []
-  upstreamMs = 0
   /** Watched: when a hedge is due. */
   deadline = Number.POSITIVE_INFINITY
   /** Watched. */
@@ -36,32 +25,25 @@ export abstract class AttemptLoop implements Watched {
   protected readonly route: Route
   protected readonly startedAt = performance.now()
   protected closed = false
-  readonly #facts: { -readonly [K in keyof Facts]: Facts[K] }
+  protected readonly waiting = new Waiting()
+  readonly #facts: Facts
   readonly #running: Running[] = []
   #placing: LeaseRequest
-  /** Since when at least one attempt waits. */
-  #busySince = this.startedAt
   #pause: NodeJS.Timeout | undefined
+  /** Attempts that count for nothing. */
+  #free = 0
 
-  constructor(route: Route, plan: ExchangePlan, method: string, repeatable: boolean) {
+  constructor(route: Route, plan: ExchangePlan, method: string, repeatable: boolean, tunnel = false) {
     this.route = route
     this.plan = plan
-    this.#placing = { key: plan.key, binding: plan.binding, repeatable, tried: NONE_TRIED }
-    this.#facts = {
-      upstream: plan.upstream,
-      route: plan.route,
-      target: undefined as unknown as Target,
-      number: 0,
-      method,
-      repeatable,
-      replayable: true,
-      elapsedMs: 0,
-      bound: false,
-      untried: () =>
-        this.route.upstream
-          .eligible()
-          .some((target) => target !== this.#facts.target && !this.#placing.tried.has(target)),
-    }
+    this.#placing = { key: plan.key, binding: plan.binding, repeatable, tried: NONE_TRIED, tunnel }
+    this.#facts = new Facts(plan, method, repeatable, (than) =>
+      route.upstream.offers((target) => target !== than && !this.#placing.tried.has(target)),
+    )
+  }
+
+  get upstreamMs(): number {
+    return this.waiting.total
   }
 
   /** Makes an attempt; it is sent by the loop. */
@@ -75,14 +57,17 @@ export abstract class AttemptLoop implements Watched {
 
   /** Takes a target for the first attempt; throws a `GatewayError` if there is none. */
   protected lease(): Lease {
-    const lease = this.route.upstream.lease(this.#placing)
+    // A body that is gone once it is sent makes any method one that cannot be repeated.
+    const once = this.#placing.repeatable && !this.hedgeable()
+    const lease = this.route.upstream.lease(once ? { ...this.#placing, repeatable: false } : this.#placing)
     if (typeof lease === 'string') throw refusalError(lease)
     return lease
   }
 
   protected launch(lease: Lease, kind: AttemptRecord['kind']): void {
     const attempt = this.attempt(lease, kind)
-    if (this.#running.push(attempt) === 1) this.#busySince = attempt.startedAt
+    this.#running.push(attempt)
+    this.waiting.from(attempt.startedAt)
     this.attempts.push(attempt.record)
     if (this.hedgeable()) {
       const after = this.route.failover()?.hedgeAfterMs?.(this.#factsOf(attempt, attempt.startedAt))
@@ -101,12 +86,9 @@ export abstract class AttemptLoop implements Watched {
     // An error of the server's does not win while another may do better.
     const wanted = alone || outcome.status < 500
     const verdict = wanted ? this.route.failover()?.decide(this.#factsOf(attempt, now), outcome) : undefined
-    if (wanted && verdict?.retry !== true) {
-      this.#count(now)
-      return 'keep'
-    }
+    if (wanted && verdict?.retry !== true) return 'keep'
     if (alone) {
-      this.#count(now)
+      this.waiting.until(now)
       this.#retry(attempt, verdict?.retry === true ? verdict.delayMs : 0)
     } else {
       this.#wait(attempt)
@@ -122,9 +104,10 @@ export abstract class AttemptLoop implements Watched {
       return
     }
     const now = performance.now()
-    this.#count(now)
+    this.waiting.until(now)
     const verdict = this.route.failover()?.decide(this.#factsOf(attempt, now), outcome)
     if (verdict?.retry === true) {
+      if (verdict.free === true) this.#free++
       this.#retry(attempt, verdict.delayMs)
       return
     }
@@ -133,9 +116,23 @@ export abstract class AttemptLoop implements Watched {
     this.refuse(failureError(outcome.kind === 'failed' ? outcome.reason : 'reset', error))
   }
 
+  /** How long (ms) an answer that is not whole yet is kept from the client: another attempt may have a whole one. */
+  hold(attempt: Running & { readonly latencyMs: number }, quietMs: number): number {
+    const beside = this.#running.findLast((one) => one !== attempt)
+    const now = performance.now()
+    return holdFor({
+      quietMs,
+      latencyMs: attempt.latencyMs,
+      gatherWithin: this.route.config.gatherWithin,
+      besideMs: beside === undefined ? undefined : now - beside.startedAt,
+      hedgeInMs: this.deadline - now,
+    })
+  }
+
   /** Its answer is the client's; those still under way have lost. */
   protected won(winner: Running): void {
     winner.record.decision = 'commit'
+    this.waiting.until(winner.record.endedAt ?? performance.now())
     this.unwatch()
     if (this.#running.length > 1) {
       const now = performance.now()
@@ -154,6 +151,7 @@ export abstract class AttemptLoop implements Watched {
   /** Ends all attempts; nothing is told to the client. */
   protected end(outcomeOf?: (attempt: Running) => Outcome): void {
     clearTimeout(this.#pause)
+    this.waiting.until(performance.now())
     this.unwatch()
     for (const attempt of this.#running.splice(0)) {
       if (!attempt.over) this.#abandon(attempt, outcomeOf?.(attempt))
@@ -169,13 +167,26 @@ export abstract class AttemptLoop implements Watched {
   expired(): void {
     this.deadline = Number.POSITIVE_INFINITY
     const slow = this.#running.at(-1)
-    if (slow === undefined || this.closed) return
+    if (slow !== undefined && !this.closed)
+      this.#hedge(
+        slow,
+        () => this.route.failover()?.mayHedge?.(this.#factsOf(slow, performance.now())) === true,
+      )
+  }
+
+  /** The target has been taken out: whoever waits for it alone is helped elsewhere, whatever a hedge may cost. */
+  rescue(target: Target): void {
+    const [slow, another] = this.#running
+    if (slow?.lease.target !== target || another !== undefined || this.closed) return
+    this.deadline = Number.POSITIVE_INFINITY
+    this.#hedge(slow, () => true)
+  }
+
+  #hedge(slow: Running, may: () => boolean): void {
     try {
       this.#tried(slow)
-      const failover = this.route.failover()
-      if (!this.#facts.untried() || failover?.mayHedge?.(this.#factsOf(slow, performance.now())) !== true) {
-        return
-      }
+      this.#facts.target = slow.lease.target
+      if (!this.#facts.untried() || !may()) return
       const lease = this.route.upstream.lease({ ...this.#placing, elsewhere: true })
       if (typeof lease !== 'string') this.launch(lease, 'hedge')
     } catch (error) {
@@ -220,23 +231,16 @@ export abstract class AttemptLoop implements Watched {
     if (at !== -1) this.#running.splice(at, 1)
   }
 
-  /** Time in which several wait counts once. */
-  #count(now: number): void {
-    this.upstreamMs += Math.max(0, now - this.#busySince)
-    this.#busySince = now
-  }
-
   #tried(attempt: Running): void {
     const tried = new Set(this.#placing.tried).add(attempt.lease.target)
     this.#placing = { ...this.#placing, tried }
   }
 
-  /** One object for all of an exchange's questions: a policy that wants to keep something copies it. */
   #factsOf(attempt: Running, now: number): Facts {
     const facts = this.#facts
     facts.target = attempt.lease.target
-    facts.bound = this.plan.binding?.target === facts.target
-    facts.number = this.attempts.length
+    facts.made = this.attempts.length
+    facts.number = facts.made - this.#free
     facts.replayable = this.replayable()
     facts.elapsedMs = now - this.startedAt
     return facts

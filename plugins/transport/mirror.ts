@@ -8,10 +8,12 @@ const NONE_TRIED: ReadonlySet<never> = new Set()
 /** The answers to shadow traffic are read, so that connections are kept, and thrown away. */
 const NOBODY: AttemptOwner = {
   headed: () => 'discard',
+  hold: () => 0,
   whole() {},
   streams(_attempt, body) {
     body.destroy()
   },
+  waited() {},
   failed() {},
   gaveWay() {},
   broke() {},

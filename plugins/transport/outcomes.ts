@@ -8,11 +8,28 @@ export type Failed = Outcome & { kind: 'failed' }
 
 export const ABANDONED: Outcome = { kind: 'abandoned' }
 
+/**
+ * What errors of gRPC are in HTTP, which says 200 to all of them: Envoy's table, as far as it tells of the server and
+ * not of the request. Only answers that are nothing but trailers have them in their head; others have begun well.
+ */
+const GRPC_STATUS: Readonly<Record<string, number>> = {
+  // unknown, deadline exceeded, resource exhausted, internal, unavailable, data loss
+  2: 500,
+  4: 504,
+  8: 429,
+  13: 500,
+  14: 503,
+  15: 500,
+}
+
+/** What an answer says of its target. */
 export function answered(
   status: number,
   latencyMs: number,
   headers: Record<string, string | string[] | undefined>,
 ): Answered {
+  const grpc = headers['grpc-status']
+  if (typeof grpc === 'string') status = GRPC_STATUS[grpc] ?? status
   const report = headers['endpoint-load-metrics']
   const refused = status === 503 || status === 429
   if (report === undefined && !refused) return { kind: 'answered', status, latencyMs }

@@ -6,6 +6,8 @@ import { type Crowd, type Laggard, WATCHED_FOR } from './crowd.ts'
 export interface PassageOwner {
   /** The target is waited for again. */
   moved(): void
+  /** For so long (ms) the target was what the client waited for. */
+  waited(milliseconds: number): void
   abandon(): void
   giveWay(): void
 }
@@ -22,6 +24,9 @@ export class Passage implements AnswerSource, Laggard {
   /** When the client was waited for first, and what it has taken since. */
   #since = 0
   #taken = 0
+  /** Since when the client side takes whatever comes; 0 while it does not. */
+  #flowsSince = 0
+  #over = false
 
   /** @param announced the target's Trailer header */
   constructor(
@@ -56,6 +61,14 @@ export class Passage implements AnswerSource, Laggard {
     this.#controller?.resume()
   }
 
+  /** AnswerSource. */
+  flows(on: boolean): void {
+    if (this.#over) return
+    const now = performance.now()
+    if (!on) this.#waited(now)
+    else if (this.#flowsSince === 0) this.#flowsSince = now
+  }
+
   /** AnswerSource: the client wants no more. */
   cancel(): void {
     this.#owner.abandon()
@@ -72,5 +85,12 @@ export class Passage implements AnswerSource, Laggard {
 
   end(): void {
     this.#crowd.remove(this)
+    this.#waited(performance.now())
+    this.#over = true
+  }
+
+  #waited(now: number): void {
+    if (this.#flowsSince > 0) this.#owner.waited(now - this.#flowsSince)
+    this.#flowsSince = 0
   }
 }

@@ -1,6 +1,5 @@
 import net, { isIP } from 'node:net'
 import tls from 'node:tls'
-import { buildConnector, Pool } from 'undici'
 import { clientTlsOptions } from '../config/client-tls.ts'
 import type { UpstreamConfig } from '../config/define.ts'
 import type { Target } from '../upstreams/contract.ts'
@@ -9,6 +8,7 @@ import type { Attempt } from './attempt.ts'
 import type { DispatchOptions } from './attempt-owner.ts'
 import { Crowd } from './crowd.ts'
 import { H1Pool } from './h1/pool.ts'
+import { openHttp2Pool } from './http2-pool.ts'
 
 /** What the transport needs of a pool: of ours for HTTP/1.1, or of undici's for HTTP/2. */
 export interface Connections {
@@ -61,7 +61,7 @@ function targetTls(servername: string, config: UpstreamConfig): TargetTls {
   }
 }
 
-function isAddress(host: string | undefined): boolean {
+export function isAddress(host: string | undefined): boolean {
   return host !== undefined && isIP(withoutBrackets(host)) !== 0
 }
 
@@ -71,41 +71,8 @@ export function withoutBrackets(host: string): string {
 }
 
 /** Our own timer is exact; this one is only there so that a socket it gave up on is closed at last. */
-function connectTimeout({ timeouts }: UpstreamConfig): number {
+export function connectTimeout({ timeouts }: UpstreamConfig): number {
   return timeouts.connect === 0 ? 0 : timeouts.connect + 1000
-}
-
-/** An address cannot be asked for by SNI, and node:tls refuses to; the certificate is verified against it all the same. */
-function nameless(connect: buildConnector.connector): buildConnector.connector {
-  return ({ servername: _, ...options }, callback) => connect(options, callback)
-}
-
-function http2Pool(
-  url: URL,
-  socketPath: string | undefined,
-  servername: string | undefined,
-  config: UpstreamConfig,
-): Connections {
-  const secure = servername !== undefined
-  const connect = {
-    ...(secure ? clientTlsOptions(config.tls) : {}),
-    ...(socketPath === undefined ? {} : { socketPath }),
-    timeout: connectTimeout(config),
-  }
-  const pool = new Pool(url.origin, {
-    connections: config.limits.connections,
-    connect: isAddress(servername) ? nameless(buildConnector({ ...connect, allowH2: secure })) : connect,
-    allowH2: secure,
-    ...(secure ? {} : { useH2c: true }),
-    // Deadlines are ours: undici's timers are up to half a second off.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    keepAliveTimeout: config.timeouts.keepAlive,
-    maxHeaderSize: config.responseHeaderLimit,
-  })
-  // What goes wrong with a connection is told to the request on it; there is nothing to add here.
-  pool.on('connectionError', () => {})
-  return pool as unknown as Connections
 }
 
 function addressOf(url: URL, socketPath: string | undefined): TargetAddress['connect'] {
@@ -138,7 +105,7 @@ export function openPool(target: Target, config: UpstreamConfig, gaveWay: () => 
   const secured = servername === undefined ? undefined : targetTls(servername, config)
   const address = { connect: addressOf(url, socketPath), hostHeader: url.host, tls: secured }
   const pool = config.http2
-    ? http2Pool(url, socketPath, servername, config)
+    ? openHttp2Pool(url, socketPath, servername, config)
     : new H1Pool({
         connect: connector(address),
         secure,

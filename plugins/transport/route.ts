@@ -4,6 +4,7 @@ import type { Target, Upstream } from '../upstreams/contract.ts'
 import type { FailoverPolicy } from '../upstreams/failover-policy.ts'
 import type { AttemptHook, AttemptOptions } from './attempt-owner.ts'
 import type { Deadlines } from './deadlines.ts'
+import type { AttemptLoop } from './loop.ts'
 import type { Memory } from './memory.ts'
 import type { TargetPool } from './pools.ts'
 
@@ -16,7 +17,7 @@ export interface Route {
   readonly bodyMemory: Memory
   readonly deadlines: Deadlines
   /** A watch of its own: a hedge that is 20 ms late has missed its purpose. */
-  readonly hedges: Deadlines
+  readonly hedges: Deadlines<AttemptLoop>
   readonly log: FastifyBaseLogger
   failover(): FailoverPolicy | undefined
   /** Who is told of attempts. */

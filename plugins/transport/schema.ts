@@ -12,6 +12,13 @@ const upstream = {
     response: withDefault(duration(), '30s'),
     /** Between two pieces of the response body. Default 2m. */
     idle: withDefault(duration(), '2m'),
+    /**
+     * A tunnel (WebSocket or another upgrade) that nothing has passed through for so long, in either direction, is
+     * closed. Peers that vanished are found by the kernel's probes: this is for those who keep a connection and forget
+     * it. HAProxy's manual takes 1h for it; with the 60s that nginx has, applications that send no pings break.
+     * Default 1h.
+     */
+    tunnel: withDefault(duration(), '1h'),
     /** For the whole request, all attempts and pauses included, unless the route has its own. Default 0. */
     total: withDefault(duration(), 0),
     /** An idle kept-alive connection is closed after this; keep it below what the targets use. Default 4s. */

@@ -1,3 +1,5 @@
+import { conflated } from '../config/own-headers.ts'
+
 export type Headers = Record<string, string | string[] | undefined>
 
 /**
@@ -39,6 +41,7 @@ const NOT_A_TRAILER = new Set([
   'max-forwards',
   'origin',
   'pragma',
+  'proxy',
   'proxy-authenticate',
   'proxy-authorization',
   'proxy-connection',
@@ -54,11 +57,17 @@ const NOT_A_TRAILER = new Set([
   'vary',
   'via',
   'www-authenticate',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-url',
   'x-real-ip',
   'x-request-id',
+  'x-rewrite-url',
 ])
 
-function mayTrail(name: string): boolean {
+function mayTrail(spelled: string): boolean {
+  const name = conflated(spelled)
   return !NOT_A_TRAILER.has(name) && !name.startsWith('x-forwarded-') && !name.startsWith('access-control-')
 }
 
@@ -82,7 +91,7 @@ export function announcedTrailers(value: string | string[]): string | undefined 
   const names = String(value)
     .split(',')
     .map((name) => name.trim())
-    .filter((name) => name !== '' && mayTrail(name.toLowerCase()))
+    .filter((name) => name !== '' && mayTrail(name))
   return names.length === 0 ? undefined : names.join(', ')
 }
 

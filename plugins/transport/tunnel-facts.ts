@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ExchangePlan } from '../upstreams/exchange.ts'
 import type { ClientFacts } from './headers.ts'
+import type { OpenTunnels } from './open-tunnels.ts'
 import type { Route } from './route.ts'
 
 type Headers = Record<string, string | string[] | undefined>
@@ -25,6 +26,6 @@ export interface TunnelFacts {
   readonly upgrade: UpgradeSocket
   /** Changes the headers of a refusal, in place. */
   readonly editResponse: ((headers: Headers) => void) | undefined
-  /** Told of the open tunnel and how to end it; returns what to call once it is closed. */
-  readonly joined: (end: () => void) => () => void
+  /** Where it is counted while it is open. */
+  readonly tunnels: OpenTunnels
 }

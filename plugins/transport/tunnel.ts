@@ -28,7 +28,7 @@ export class Tunnel extends AttemptLoop implements Exchange, HandshakeOwner {
 
   constructor(around: TunnelFacts) {
     // A handshake without a body changes nothing at the target: it may be tried elsewhere.
-    super(around.route, around.plan, around.request.method, true)
+    super(around.route, around.plan, around.request.method, true, true)
     this.#around = around
   }
 
@@ -48,12 +48,13 @@ export class Tunnel extends AttemptLoop implements Exchange, HandshakeOwner {
   refused(attempt: HandshakeAttempt, response: IncomingMessage): void {
     this.#answered(attempt)
     const { editResponse, reply } = this.#around
-    const headers = responseHeaders(response.headers)
+    const status = response.statusCode ?? 502
+    const headers = responseHeaders(response.headers, status)
     editResponse?.(headers)
     response.once('close', () => attempt.lease.release())
     reply.raw.once('close', () => response.destroy())
     reply
-      .code(response.statusCode ?? 502)
+      .code(status)
       .headers(headers as Record<string, string>)
       .send(response)
   }
@@ -105,7 +106,6 @@ export class Tunnel extends AttemptLoop implements Exchange, HandshakeOwner {
 
   #answered(attempt: HandshakeAttempt): void {
     this.#stay()
-    this.upstreamMs += attempt.latencyMs
     this.won(attempt)
   }
 
@@ -128,6 +128,7 @@ export class Tunnel extends AttemptLoop implements Exchange, HandshakeOwner {
       left()
       lease.release()
     })
-    left = this.#around.joined(end)
+    const { timeouts } = this.route.config
+    left = this.#around.tunnels.add(this.plan.upstream, [socket, target], timeouts.tunnel, end)
   }
 }

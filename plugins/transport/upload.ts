@@ -18,6 +18,14 @@ export class Upload implements Laggard {
     this.#crowd = crowd
     this.#attempt = attempt
     crowd.add(this)
+    // undici destroys it with an error when its request is ended before it began, and listens no more by then: that
+    // must not end the process.
+    body.on('error', () => {})
+  }
+
+  /** When the target last took a piece of it; now, while it is the client that is slow. */
+  takenAt(now: number): number {
+    return this.#body.starved ? now : this.#body.movedAt
   }
 
   pace(now: number): number {

@@ -3,6 +3,8 @@
  * against these interfaces and against nothing else; ours are registered the way a stranger's are.
  */
 
+import type { Schema } from '../config/typed.ts'
+import type { DefinedBalancer } from './balancers.ts'
 import type { Binding } from './binding.ts'
 import type { Listener, Opinion, TargetChange, UpstreamEvent } from './events.ts'
 import type { KeyedRequest } from './exchange.ts'
@@ -34,8 +36,10 @@ export interface Target {
   readonly tier: number
   /** Where it stands, as configured; '' if nothing is said. */
   readonly zone: string
-  /** Attempts under way, queued ones included. */
+  /** Attempts under way, queued ones and open tunnels included. */
   readonly inflight: number
+  /** Those of them that are tunnels (upgrades), open ones and handshakes. */
+  readonly tunnels: number
   /** Those of them that nothing was heard of yet: no response head, no failure. */
   readonly waiting: number
   /**
@@ -90,6 +94,8 @@ export interface LeaseRequest {
   readonly tried: ReadonlySet<Target>
   /** Only a target that was not tried yet will do (a hedge). Default false. */
   readonly elsewhere?: boolean
+  /** It is an upgrade: it has a bound of its own, and takes no request's place. Default false. */
+  readonly tunnel?: boolean
 }
 
 /** How one target is chosen among candidates. */
@@ -176,6 +182,8 @@ export interface Upstream {
   remove(target: Target): Promise<void>
   /** Targets that a request which came now could get, over all tiers in use; in panic, unhealthy ones too. */
   eligible(): readonly Target[]
+  /** Whether a request that came now could get a target that is wanted, from a tier in reserve if need be. */
+  offers(wanted: (target: Target) => boolean): boolean
 }
 
 /**
@@ -190,10 +198,16 @@ export type BalancerFactory<O = unknown> = (context: PolicyContext, options: O) 
 export type BalancerWrapper = (context: PolicyContext, create: () => Balancer) => Balancer
 
 export interface UpstreamRegistry {
-  /** Throws if the name is taken. `create` runs once per upstream and tier, and may refuse its options by throwing. */
-  defineBalancer<N extends string>(
+  /** One that takes no options. Throws if the name is taken. `create` runs once per upstream and tier. */
+  defineBalancer(name: string, create: (context: PolicyContext) => Balancer): void
+  /**
+   * One with options: `schema`, written with the kit of `plugins/config/kit.ts`, checks them at the start, and `create`
+   * gets them read, with defaults. What no schema can say it may refuse by throwing.
+   */
+  defineBalancer<N extends string, R>(
     name: N,
-    create: BalancerFactory<N extends keyof BalancerOptions ? BalancerOptions[N] : unknown>,
+    create: BalancerFactory<R>,
+    schema: Schema<N extends keyof BalancerOptions ? BalancerOptions[N] : unknown, R>,
   ): void
   addHealthSource(source: HealthSource): void
   /** What is held against a target now, and by whom. For those who look at it: asks all sources. */
@@ -207,8 +221,8 @@ export interface UpstreamRegistry {
   keyBy(upstream: string, key: (request: KeyedRequest) => string): void
   /** Says which session a request to this upstream belongs to. Throws if there is no such upstream. */
   bindBy(upstream: string, binding: (request: KeyedRequest) => Binding | undefined): void
-  /** Names of the balancers defined so far. */
-  readonly balancers: ReadonlyMap<string, BalancerFactory<never>>
+  /** Those defined so far, by name. */
+  readonly balancers: ReadonlyMap<string, DefinedBalancer>
   /** A health source has changed its mind about this target. */
   changed(target: Target): void
   /** Throws if there is one already. */

@@ -31,10 +31,28 @@ export class GatewayError extends Error {
 }
 
 /**
+ * The code that a request failed with is the same wherever it is told: to the client, in logs, metrics and spans. An
+ * error that is none of the gateway's own is the client's fault if it has a status below 500, and else an endpoint's
+ * or a plugin's.
+ */
+export function errorCode(error: Error & { readonly statusCode?: number }): string {
+  if (error instanceof GatewayError) return error.code
+  return errorStatus(error) < 500 ? 'GTW_BAD_REQUEST' : 'GTW_INTERNAL'
+}
+
+/** What it is answered with. */
+export function errorStatus({ statusCode }: { readonly statusCode?: number }): number {
+  return statusCode !== undefined && statusCode >= 400 ? statusCode : 500
+}
+
+/**
  * Nobody has said who it is, and somebody might be let in.
  * @param challenges value of `WWW-Authenticate`
  */
-export function unauthenticated(challenges: string): GatewayError {
+export function unauthenticated(challenges: string, cause?: unknown): GatewayError {
   const headers = { 'www-authenticate': challenges, ...NO_STORE }
-  return new GatewayError('GTW_UNAUTHENTICATED', 401, 'client', 'This needs a credential', { headers })
+  return new GatewayError('GTW_UNAUTHENTICATED', 401, 'client', 'This needs a credential', {
+    headers,
+    ...(cause === undefined ? {} : { cause }),
+  })
 }

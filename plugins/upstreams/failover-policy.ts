@@ -7,8 +7,10 @@ export interface Attempt {
   /** Name of the route. */
   readonly route: string
   readonly target: Target
-  /** 1 for the first attempt of the exchange. */
+  /** 1 for the first attempt of the exchange; those that were followed by a free retry do not count. */
   readonly number: number
+  /** The same with those. */
+  readonly made: number
   readonly method: string
   /** The method is idempotent (RFC 9110, 9.2.2) or the route says that repeating does no harm. */
   readonly repeatable: boolean
@@ -16,16 +18,24 @@ export interface Attempt {
   readonly replayable: boolean
   /** Milliseconds since the exchange began. */
   readonly elapsedMs: number
-  /** It was made at the target that the client's session is with. */
+  /** It belongs to a session, at its target or at the one that stands in for it: nobody else knows what is there. */
   readonly bound: boolean
   /** Whether a target that could be used was not tried yet. */
   untried(): boolean
 }
 
+/** The verdict that there is another attempt. */
+export interface Retry {
+  readonly retry: true
+  readonly delayMs: number
+  /** The one before counts for nothing: the upstream has not seen it. Default false. */
+  readonly free?: boolean
+}
+
 /** Whether and when another attempt is made. Without one an exchange has a single attempt. */
 export interface FailoverPolicy {
   /** Asked of every attempt that was answered, and of one that failed with no other under way. */
-  decide(attempt: Attempt, outcome: Outcome): { retry: false } | { retry: true; delayMs: number }
+  decide(attempt: Attempt, outcome: Outcome): { retry: false } | Retry
   /**
    * Asked when an attempt begins: after how many milliseconds without a complete answer another one may begin
    * beside it. Undefined is never.

@@ -13,7 +13,7 @@ export default fp(
   async (app) => {
     const specs = Object.entries(app.gateway.upstreams).map(([name, { limits, ...spec }]) => [
       name,
-      { ...spec, capacity: limits.connections + limits.queue },
+      { ...spec, capacity: limits.connections + limits.queue, tunnels: limits.tunnels },
     ])
     const context = { now: () => performance.now(), random: () => Math.random() }
     const registry = new Registry(context, Object.fromEntries(specs), (error) =>

@@ -14,15 +14,18 @@ export class LeaseState implements Lease {
   readonly target: TargetState
   readonly #upstream: Settling
   readonly #startedAt: number
+  readonly #tunnel: boolean
   #waiting = true
   #settled = false
   #released = false
 
   /** The target is busy with it from here on. */
-  constructor(upstream: Settling, target: TargetState) {
+  constructor(upstream: Settling, target: TargetState, tunnel = false) {
     this.#upstream = upstream
     this.target = target
+    this.#tunnel = tunnel
     target.inflight++
+    if (tunnel) target.tunnels++
     this.#startedAt = upstream.now()
     if (target.waiting++ === 0) target.quietSince = this.#startedAt
   }
@@ -54,6 +57,7 @@ export class LeaseState implements Lease {
       this.settle(ABANDONED)
     } finally {
       // Whoever hears outcomes may fail; the target is free again all the same.
+      if (this.#tunnel) this.target.tunnels--
       this.target.leave()
     }
   }

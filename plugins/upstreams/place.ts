@@ -22,9 +22,9 @@ const PANIC_SHARE = 0.1
  * least cost is each key's own, in proportion to weight and share, and a key moves only if that one goes or a better
  * one comes.
  */
-function standIn(target: TargetState, key: string): number {
+function standIn(target: TargetState, share: number, key: string): number {
   const uniform = (murmur3(key, target.hash) + 0.5) / 2 ** 32
-  return -Math.log(uniform) / (target.share * (target.weight || 1))
+  return -Math.log(uniform) / (share * (target.weight || 1))
 }
 
 /** Places requests on the targets that may be picked, so that a balancer may be naive about it. */
@@ -32,15 +32,26 @@ export class Placement {
   readonly #context: PolicyContext
   readonly #sources: readonly HealthSource[]
   readonly #capacity: number
+  readonly #tunnels: number
   /** Those that the pick under way passed over for their share. */
   readonly #thinned = new Set<TargetState>()
   #admitting: HealthSource[] = []
   #trusting: HealthSource[] = []
 
-  constructor(context: PolicyContext, sources: readonly HealthSource[], capacity: number) {
+  /**
+   * @param capacity requests that a target may have under way, waiting ones included
+   * @param tunnels tunnels that it may have besides
+   */
+  constructor(
+    context: PolicyContext,
+    sources: readonly HealthSource[],
+    capacity: number,
+    tunnels = Number.POSITIVE_INFINITY,
+  ) {
     this.#context = context
     this.#sources = sources
     this.#capacity = capacity
+    this.#tunnels = tunnels
   }
 
   /** Looks anew at who is to be asked what. */
@@ -54,29 +65,32 @@ export class Placement {
     const home = this.#home(tiers, request)
     if (home !== undefined) return home
     // What cannot be undone goes where there is proof of life, as long as there is such a place; and so does what has
-    // failed or waited already. The first attempts of the rest find out about the others.
-    const first = request.repeatable && request.tried.size === 0
+    // failed or waited already. The first attempts of the rest find out about the others, and a session is not moved
+    // from one stand-in to another for a moment's doubt.
+    const first = (request.repeatable || request.binding !== undefined) && request.tried.size === 0
     const proven = first || this.#trusting.length === 0 ? undefined : this.#over(tiers, request, true)
     return proven ?? this.#over(tiers, request, false) ?? this.#again(tiers, request)
   }
 
   /**
-   * The target of the request's session. Neither doubt nor a share keeps it away: nobody else has what is there. Not
-   * where its tier is in reserve, since it may go away any time.
+   * The target of the request's session. Neither doubt nor a share nor a weight of 0 keeps it away: nobody else has
+   * what is there. But what is believed to fail is away, although there is panic, until there is proof that it works.
+   * Not where its tier is in reserve, since it may go away any time.
    */
   #home(tiers: readonly Tier[], request: LeaseRequest): TargetState | undefined {
     const home = request.binding?.target as TargetState | undefined
-    if (home?.usable !== true || home.inflight >= this.#capacity || request.tried.has(home)) return undefined
-    const inUse = tiers.some(
-      ({ balancer, candidates }) => balancer !== undefined && candidates[0].tier === home.tier,
+    if (home?.usable !== true || this.#full(home, request) || request.tried.has(home)) return undefined
+    if (home.believedDown && !this.#trusted(home)) return undefined
+    const inReserve = tiers.some(
+      ({ balancer, candidates }) => balancer === undefined && candidates[0].tier === home.tier,
     )
-    return inUse && this.#admits(home, request) ? home : undefined
+    return !inReserve && this.#admits(home, request) ? home : undefined
   }
 
   #over(tiers: readonly Tier[], request: LeaseRequest, proven: boolean): TargetState | undefined {
     const first = tiers[0] as Tier
     if (tiers.length === 1) return this.#within(first, request, proven)
-    const dice = first.upTo < 1 ? this.#dice(request, TIER_SEED) : 0
+    const dice = first.upTo < 1 ? this.#dice(request.binding ?? request, TIER_SEED) : 0
     const chosen = tiers.find(({ upTo }) => dice < upTo) ?? first
     let target = this.#within(chosen, request, proven)
     for (let i = 0; target === undefined && i < tiers.length; i++) {
@@ -93,10 +107,12 @@ export class Placement {
     const free = (target: TargetState) => this.#free(target, request, proven)
     if (binding !== undefined) {
       return this.#cheapest(tier.candidates, request, (target) =>
-        free(target) ? standIn(target, binding.key) : Number.POSITIVE_INFINITY,
+        free(target) ? standIn(target, this.#shareOf(target), binding.key) : Number.POSITIVE_INFINITY,
       )
     }
     const thinned = this.#thinned
+    // So many are passed over: one of them, and not whoever has a larger share of all, where all that comes would go.
+    if (thinned.size > PICKS / 2) return this.#leastBusy([...thinned], request, free)
     return (
       this.#leastBusy(tier.candidates, request, (target) => !thinned.has(target) && free(target)) ??
       (thinned.size === 0 ? undefined : this.#leastBusy([...thinned], request, free))
@@ -136,12 +152,17 @@ export class Placement {
     return this.#leastBusy(
       tiers.flatMap(({ candidates }) => candidates),
       request,
-      (target) => target.candidate && target.inflight < this.#capacity,
+      (target) => target.candidate && !this.#full(target, request),
     )
   }
 
-  #free(target: TargetState, { tried }: LeaseRequest, proven: boolean): boolean {
-    if (!target.candidate || target.inflight >= this.#capacity || (tried.size > 0 && tried.has(target)))
+  #full({ inflight, tunnels }: TargetState, { tunnel }: LeaseRequest): boolean {
+    return tunnel === true ? tunnels >= this.#tunnels : inflight - tunnels >= this.#capacity
+  }
+
+  #free(target: TargetState, request: LeaseRequest, proven: boolean): boolean {
+    const { tried } = request
+    if (!target.candidate || this.#full(target, request) || (tried.size > 0 && tried.has(target)))
       return false
     return !proven || this.#trusted(target)
   }
@@ -164,7 +185,7 @@ export class Placement {
   }
 
   /** The same for all requests of a key, so that a share of the keys stays where it is and not one of each key. */
-  #dice({ key }: LeaseRequest, seed: number): number {
+  #dice({ key }: Pick<LeaseRequest, 'key'>, seed: number): number {
     return key === '' ? this.#context.random() : murmur3(key, seed) / 2 ** 32
   }
 

@@ -1,3 +1,5 @@
+import type { Schema } from '../config/typed.ts'
+import { type DefinedBalancer, defined } from './balancers.ts'
 import type { Binding } from './binding.ts'
 import type {
   BalancerFactory,
@@ -20,6 +22,8 @@ export interface UpstreamSpec {
   readonly targets: readonly TargetSpec[]
   /** Attempts that one target may have under way, queued ones included. */
   readonly capacity: number
+  /** Tunnels that one target may have besides. Default no limit. */
+  readonly tunnels?: number
   /** Part of a tier below which health is set aside. Default 0: never. */
   readonly panicThreshold?: number
   /** Milliseconds that a tier must have been better for before it is given more traffic again. Default 0. */
@@ -29,7 +33,7 @@ export interface UpstreamSpec {
 /** The upstreams that all concerns share. */
 export class Registry implements UpstreamRegistry {
   readonly upstreams: ReadonlyMap<string, UpstreamState>
-  readonly balancers = new Map<string, BalancerFactory<never>>()
+  readonly balancers = new Map<string, DefinedBalancer>()
   readonly collectors: Collector[] = []
   failover: FailoverPolicy | undefined
   readonly #healthSources: HealthSource[] = []
@@ -67,20 +71,21 @@ export class Registry implements UpstreamRegistry {
     )
   }
 
-  defineBalancer(name: string, create: BalancerFactory<never>): void {
+  defineBalancer(name: string, create: BalancerFactory<never>, schema?: Schema<unknown, unknown>): void {
     if (this.balancers.has(name))
       throw new Error(`a balancer named "${name}" is defined already; take another name`)
-    this.balancers.set(name, create)
+    const balancer = defined(create, schema)
+    this.balancers.set(name, balancer)
     for (const [upstream, { policy, options, wrap }] of this.#wanted) {
-      if (policy === name) upstream.balanceBy(create, options, wrap)
+      if (policy === name) upstream.balanceBy((context) => balancer.create(context, options), wrap)
     }
   }
 
   balance(name: string, policy: string, options: unknown, wrap?: BalancerWrapper): void {
     const upstream = this.#state(name)
     this.#wanted.set(upstream, { policy, options, wrap })
-    const create = this.balancers.get(policy)
-    if (create !== undefined) upstream.balanceBy(create, options, wrap)
+    const balancer = this.balancers.get(policy)
+    if (balancer !== undefined) upstream.balanceBy((context) => balancer.create(context, options), wrap)
   }
 
   keyBy(name: string, key: (request: KeyedRequest) => string): void {

@@ -31,12 +31,18 @@ const targets = nonEmptyList(object(target), { noun: 'target' })
 
 /** Bounds on what one target is asked to carry. */
 const limits = section({
-  /** Connections to each target (with HTTP/2: streams). Default 128. */
+  /** Connections to each target (with HTTP/2: streams), those of tunnels apart. Default 128. */
   connections: withDefault(integer({ minimum: 1, maximum: 65_535 }), 128),
   /** Requests that wait for a connection to each target; one more is sent elsewhere or answered 503. Default 256. */
   queue: withDefault(integer({ minimum: 0, maximum: 1_000_000 }), 256),
   /** One that has waited for this long is sent elsewhere or answered 503. Default 1s. */
   queueTimeout: withDefault(duration({ maximum: '10m' }), '1s'),
+  /**
+   * Tunnels (WebSockets and other upgrades) to each target, for as long as they are open; one more goes to another
+   * target or is answered 503. They take no connection and no place in the queue from requests. Default 1024, as many
+   * as Envoy's circuit breaker lets through.
+   */
+  tunnels: withDefault(integer({ minimum: 1, maximum: 1_000_000 }), 1024),
   /**
    * While requests wait for a connection, a client that takes its answer or sends its body slower than this, per
    * second, gives its connection up. 0 is never. Default 1KiB.

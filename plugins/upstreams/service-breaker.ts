@@ -28,7 +28,7 @@ export class ServiceBreaker {
     return this.#openFor > 0
   }
 
-  /** Whether the service may be asked now. If so, `succeeded` or `failed` has to follow. */
+  /** Whether the service may be asked now. If so, `succeeded`, `failed` or `undecided` has to follow. */
   admit(): boolean {
     if (this.#openFor === 0) return true
     if (this.#probing || this.#context.now() < this.#openUntil) return false
@@ -39,6 +39,11 @@ export class ServiceBreaker {
   succeeded(): void {
     this.#failures = 0
     this.#openFor = 0
+    this.#probing = false
+  }
+
+  /** Nothing was learnt: the service was not asked after all, or what it said is about the question. */
+  undecided(): void {
     this.#probing = false
   }
 

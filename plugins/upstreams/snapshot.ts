@@ -79,7 +79,12 @@ export function buildSnapshot(
   })
   const shares: number[] = sharesOf(health, failBack, now)
   const first = usable.findIndex((candidates) => candidates.length > 0)
-  if (first === -1 && !unweighted)
+  // Rather who was given no weight than nobody, or those that are believed to fail alone.
+  if (
+    !unweighted &&
+    health.every(({ eligible }) => eligible === 0) &&
+    targets.some(({ weight }) => weight === 0)
+  )
     return buildSnapshot(targets, sources, { panicThreshold, failBack }, now, balancerOf, true)
   // Nobody is well anywhere: the first tier that panics has it all.
   const idle = !shares.some((share) => share > 0)

@@ -12,6 +12,7 @@ export class TargetState implements Target {
   readonly hash: number
   weight: number
   inflight = 0
+  tunnels = 0
   waiting = 0
   quietSince = 0
   draining = false

@@ -1,7 +1,6 @@
 import type { Binding } from './binding.ts'
 import type {
   Balancer,
-  BalancerFactory,
   BalancerWrapper,
   Candidates,
   HealthSource,
@@ -72,23 +71,22 @@ export class UpstreamState implements Upstream {
   constructor(
     name: string,
     around: Surroundings,
-    { capacity, panicThreshold = 0, failBackAfter = 0 }: Omit<UpstreamSpec, 'targets'>,
+    { capacity, tunnels, panicThreshold = 0, failBackAfter = 0 }: Omit<UpstreamSpec, 'targets'>,
   ) {
     this.name = name
     this.#around = around
     this.#rules = { panicThreshold, failBack: new FailBack(failBackAfter) }
     this.#watch = new TierWatch(name, (event) => around.announce(event))
-    this.#placement = new Placement(around.context, around.healthSources, capacity)
+    this.#placement = new Placement(around.context, around.healthSources, capacity, tunnels)
   }
 
   get targets(): readonly Target[] {
     return this.#targets
   }
 
-  balanceBy(create: BalancerFactory<never>, options: unknown, wrap: BalancerWrapper | undefined): void {
+  balanceBy(create: (context: PolicyContext) => Balancer, wrap: BalancerWrapper | undefined): void {
     const { context } = this.#around
-    const plain = () => create(context, options as never)
-    this.#create = wrap === undefined ? plain : () => wrap(context, plain)
+    this.#create = () => (wrap === undefined ? create(context) : wrap(context, () => create(context)))
     this.#balancers.clear()
     this.#stale = true
   }
@@ -102,7 +100,7 @@ export class UpstreamState implements Upstream {
       target = this.#placed(request)
     }
     if (target === undefined && this.#tiers.length === 0) return 'empty'
-    return target === undefined ? 'overloaded' : new LeaseState(this, target)
+    return target === undefined ? 'overloaded' : new LeaseState(this, target, request.tunnel)
   }
 
   add(spec: TargetSpec): Target {
@@ -163,6 +161,11 @@ export class UpstreamState implements Upstream {
   eligible(): readonly Target[] {
     this.#refresh()
     return this.#tiers.flatMap(({ balancer, candidates }) => (balancer === undefined ? [] : candidates))
+  }
+
+  offers(wanted: (target: Target) => boolean): boolean {
+    this.#refresh()
+    return this.#tiers.some(({ candidates }) => candidates.some((one) => one.candidate && wanted(one)))
   }
 
   /**

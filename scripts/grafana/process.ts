@@ -41,7 +41,7 @@ export function processPanels({ certificates }: Facts, limits: Limits): Panel[] 
       each('holdfast_body_memory_bytes', 'bodies'),
     ]),
     line('Connections of clients', 'Open ones, by listener, and upgraded ones.', 'short', [
-      { expr: sum(series('holdfast_connections'), 'listener'), legend: '{{listener}}' },
+      { expr: sum(series('holdfast_connections_open'), 'listener'), legend: '{{listener}}' },
       { expr: sum(series('holdfast_tunnels_open')), legend: 'tunnels' },
     ]),
     line('File descriptors', 'Open ones (Linux).', 'short', [each('process_open_fds', 'open')]),

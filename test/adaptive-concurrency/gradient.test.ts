@@ -3,17 +3,36 @@ import { describe, it } from 'node:test'
 import { limitOf } from './support.ts'
 
 describe('the limit', () => {
-  it('is the lowest until minRTT is known, then the initial one', () => {
+  it('is the initial one while minRTT is measured in a quiet time', () => {
     const { limit, record } = limitOf()
     record(49, 10)
-    assert.equal(limit.limit, 3)
+    assert.equal(limit.limit, 20)
+    assert.equal(limit.minRtt, 0)
     record(1, 10)
     assert.equal(limit.limit, 20)
     assert.ok(Math.abs(limit.minRtt / 10 - 1) < 0.011)
   })
 
+  it('is the lowest for the measurement where there was no quiet for a second', () => {
+    const { limit, record, crowd } = limitOf()
+    crowd(80)
+    assert.equal(limit.limit, 3)
+    record(49, 10)
+    assert.equal(limit.limit, 3)
+    record(1, 10)
+    assert.equal(limit.limit, 20)
+    assert.ok(Math.abs(limit.minRtt / 10 - 1) < 0.011, 'what came in the crowd does not count')
+  })
+
+  it('is not lowered for a measurement that only lasts because there is little to measure', () => {
+    const { limit, record } = limitOf()
+    limit.admits(3)
+    for (let i = 0; i < 20; i++) record(1, 500)
+    assert.equal(limit.limit, 20)
+  })
+
   it('admits as many as it says, the one that asks not counted', () => {
-    const { limit } = limitOf()
+    const { limit } = limitOf({ initial: 3 })
     assert.deepEqual(
       [0, 2, 3, 4].map((inflight) => limit.admits(inflight)),
       [true, true, false, false],
@@ -80,11 +99,13 @@ describe('the limit', () => {
 
 describe('minRTT', () => {
   it('is measured again when it is time, at the lowest limit; then the limit is what it was', () => {
-    const { limit, sample, record, window, clock } = limitOf({ minRttInterval: 1000 })
+    const { limit, sample, record, window, clock, crowd } = limitOf({ minRttInterval: 1000 })
     record(50, 10)
     const before = window(10)
     clock.advance(900)
     sample(10)
+    assert.equal(limit.limit, before)
+    crowd(10)
     assert.equal(limit.limit, 3)
     record(49, 40)
     assert.equal(limit.limit, 3)
@@ -97,10 +118,11 @@ describe('minRTT', () => {
   })
 
   it('takes no sample that began before: those were under the higher limit', () => {
-    const { limit, sample, record, clock } = limitOf({ minRttInterval: 1000 })
+    const { limit, sample, record, clock, crowd } = limitOf({ minRttInterval: 1000 })
     record(50, 10)
     clock.advance(1000)
     sample(10)
+    crowd(10)
     clock.advance(100)
     for (let i = 0; i < 200; i++) sample(101)
     // A download's latency is that of its head, long before it ends.
@@ -127,12 +149,13 @@ describe('minRTT', () => {
       record(50, 10)
       const from = clock.now()
       while (limit.limit > 3) {
+        limit.admits(limit.limit - 1)
         clock.advance(1)
         sample(1)
-        if (clock.now() - from > 2000) break
+        if (clock.now() - from > 3000) break
       }
       return clock.now() - from
     })
-    assert.deepEqual(times, [1000, 1075, 1150])
+    assert.deepEqual(times, [2000, 2075, 2150])
   })
 })

@@ -33,6 +33,14 @@ export function limitOf(options: Partial<GradientOptions> = {}, random = loadedD
     clock,
     sample,
     record,
+    /** A second with no quiet moment: a measurement that waits for one makes one. */
+    crowd: (latencyMs: number): void => {
+      for (let i = 0; i < 10; i++) {
+        limit.admits(all.min)
+        clock.advance(100)
+        sample(latencyMs, clock.now() - 100)
+      }
+    },
     /** A window with all of the limit in use, in which all are as slow as this. */
     window: (latencyMs: number): number => {
       limit.admits(limit.limit - 1)

@@ -79,9 +79,12 @@ describe('a gateway', () => {
     const { app, target, ran, status } = await setup(t, {})
     assert.deepEqual([await status('/inside', '10.1.1.1'), await status('/inside', '11.1.1.1')], [200, 403])
     assert.equal(await status('/inside', '10.1.1.1, 11.1.1.1'), 403)
+    assert.equal(await status('/inside', '10.1.1.1:80'), 200, 'with its port, as Azure tells of it')
+    for (const nonsense of ['unknown', '10.1.1', '10.1.1.1:x', '"[::1"', '0x0a.1.1.1'])
+      assert.equal(await status('/inside', nonsense), 403, nonsense)
     assert.equal(await status('/open', '11.1.1.1'), 200)
-    assert.equal(target.seen.length, 2)
-    assert.deepEqual(ran.filter((name) => name === 'late').length, 2)
+    assert.equal(target.seen.length, 3)
+    assert.deepEqual(ran.filter((name) => name === 'late').length, 3)
     const response = await app.inject({
       url: '/inside',
       remoteAddress: '192.0.2.1',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type AddressInfo, createServer } from 'node:net'
 import { test } from 'node:test'
-import { isOwnHost } from '../../plugins/admin/own-host.ts'
+import { ownHosts } from '../../plugins/admin/own-host.ts'
 import { buildGateway } from '../support/gateway.ts'
 import { freePort } from '../support/ports.ts'
 import { startTarget } from '../support/target.ts'
@@ -62,6 +62,11 @@ test('what is not there is 404 and what is wrong is 400, with the reason', async
   const admin = app.admin as NonNullable<typeof app.admin>
   assert.equal((await admin.inject('/upstreams/nobody')).statusCode, 404)
   assert.equal((await admin.inject({ method: 'DELETE', url: '/upstreams/u/targets/x' })).statusCode, 404)
+  // Something on the way has made one slash of two.
+  const tidied = await admin.inject({ method: 'DELETE', url: '/upstreams/u/targets/http:/127.0.0.1:1' })
+  assert.match(tidied.json().detail, /no target of "u".*GET \/upstreams\/u .*percent-encoded.*http%3A%2F%2F/)
+  const nothing = await admin.inject('/nothing')
+  assert.deepEqual([nothing.statusCode, nothing.json().title], [404, 'GTW_NOT_FOUND'])
   for (const payload of [{ origin: 'ftp://a' }, { origin: 'http://a:1', wieght: 2 }, {}]) {
     const response = await admin.inject({ method: 'POST', url: '/upstreams/u/targets', payload })
     assert.equal(response.statusCode, 400, JSON.stringify(payload))
@@ -80,7 +85,79 @@ test('a page that was rebound to loopback is refused by its Host', async (t) => 
   await app.ready()
   const refused = await app.admin?.inject({ url: '/upstreams', headers: { host: 'evil.example:9901' } })
   assert.equal(refused?.statusCode, 403)
-  assert.ok(isOwnHost('[::1]:9901', '127.0.0.1') && isOwnHost('Ops.internal', 'ops.internal'))
+  assert.match(refused?.json().detail, /"evil\.example:9901"; name it in admin\.hosts/)
+  const isOwn = ownHosts(['127.0.0.1', 'Ops.internal'])
+  for (const host of ['[::1]:9901', 'ops.internal', 'OPS.internal.:80', 'localhost:1', '10.0.0.1'])
+    assert.ok(isOwn(host), host)
+  for (const host of ['', 'ops.internal.evil', 'x.ops.internal', 'localhost.evil:9901', '127.0.0.1.evil'])
+    assert.ok(!isOwn(host), host)
+})
+
+test('Prometheus could not scrape it by the name of its container', async (t) => {
+  const app = await buildGateway({ ...one, admin: { port: 9901, hosts: ['gateway-1'] } })
+  t.after(() => app.close())
+  await app.ready()
+  const scraped = await app.admin?.inject({ url: '/metrics', headers: { host: 'gateway-1:9901' } })
+  assert.equal(scraped?.statusCode, 200)
+  await assert.rejects(
+    buildGateway({ ...one, admin: { port: 9901, hosts: ['gateway-1:9901'] } }),
+    /gateway-1"/,
+  )
+})
+
+test('changes of targets left no trace: who made them, and that none was left', async (t) => {
+  const lines: Record<string, unknown>[] = []
+  const app = await buildGateway(
+    { ...one, admin: { port: 9901 } },
+    { log: (line) => lines.push(JSON.parse(line)) },
+  )
+  t.after(() => app.close())
+  await app.ready()
+  const admin = app.admin as NonNullable<typeof app.admin>
+  const send = async (method: 'POST' | 'PATCH' | 'DELETE', path: string, payload?: object) => {
+    const response = await admin.inject({
+      method,
+      url: `/upstreams/u/targets${path}`,
+      ...(payload && { payload }),
+    })
+    return response.statusCode
+  }
+  const first = '/http://127.0.0.1:1'
+  const added = { origin: 'http://127.0.0.1:2', weight: 2, tier: 1, zone: 'b' }
+  assert.equal(await send('POST', '', added), 201)
+  const [{ targets }] = (await admin.inject('/upstreams')).json()
+  assert.equal(targets[1].zone, 'b')
+  assert.equal(await send('PATCH', first, { weight: 5 }), 200)
+  assert.equal(await send('PATCH', first, { draining: true }), 200)
+  assert.equal(await send('PATCH', first, { draining: false }), 200)
+  assert.equal(await send('DELETE', first), 202)
+  assert.equal(await send('DELETE', '/http%3A%2F%2F127.0.0.1%3A2'), 202)
+  assert.equal(await send('DELETE', first), 404)
+  const told = lines.filter(({ by }) => by === 'admin')
+  assert.deepEqual(
+    told.map(({ msg, target, why, level }) => [msg, target, why, level]),
+    [
+      ['target-added', 'http://127.0.0.1:2', 'by 127.0.0.1, with weight 2 in tier 1', 30],
+      ['weight-set', 'http://127.0.0.1:1', 'by 127.0.0.1, from 1 to 5', 30],
+      ['target-draining', 'http://127.0.0.1:1', 'by 127.0.0.1', 30],
+      ['target-taken-back', 'http://127.0.0.1:1', 'by 127.0.0.1', 30],
+      ['target-draining', 'http://127.0.0.1:1', 'by 127.0.0.1, to be removed', 30],
+      ['target-removed', 'http://127.0.0.1:1', 'by 127.0.0.1', 30],
+      ['target-draining', 'http://127.0.0.1:2', 'by 127.0.0.1, to be removed; no target is left', 40],
+      ['target-removed', 'http://127.0.0.1:2', 'by 127.0.0.1; no target is left', 40],
+    ],
+  )
+  // Whatever was asked for, of whichever plugin: those that were refused too.
+  assert.deepEqual(
+    lines
+      .filter(({ msg }) => msg === 'admin request')
+      .map(({ method, status, client }) => [method, status, client]),
+    [
+      ['POST', 201, '127.0.0.1'],
+      ...[200, 200, 200].map((status) => ['PATCH', status, '127.0.0.1']),
+      ...[202, 202, 404].map((status) => ['DELETE', status, '127.0.0.1']),
+    ],
+  )
 })
 
 test('a used admin port stops the start, with its path and remedy, and leaves nothing open', async (t) => {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import fc from 'fast-check'
 import { filled, fingerprint, isTemplate } from '../../plugins/alerts/engine/alert.ts'
-import { factsOf, Heard } from '../../plugins/alerts/engine/states.ts'
+import { factsOf, gaugesOf, Heard } from '../../plugins/alerts/engine/states.ts'
 import { Window } from '../../plugins/alerts/engine/window.ts'
+import type { Rule } from '../../plugins/alerts/rules/rule.ts'
 import type { Target } from '../../plugins/upstreams/contract.ts'
 import { rulesOf, World } from './support.ts'
 
@@ -284,6 +285,22 @@ describe('what must not raise an alert', () => {
     assert.deepEqual(world.log, [])
   })
 
+  it('targets that wait for their first check', async () => {
+    const world = new World(
+      rulesOf(
+        { name: 'few', upstream: 'users', targets: { eligibleBelow: 2 } },
+        { name: 'half', targets: { eligibleBelow: '50%' } },
+        { name: 'full', saturation: { inflightAbove: 0.1 } },
+      ),
+    )
+    world.gauges.inflight = 1
+    world.pass(30)
+    assert.deepEqual(world.log, [])
+    Object.assign(world.gauges, { usable: 1, expected: 3, capacity: 9 })
+    world.pass(5)
+    assert.equal(world.log.length, 3)
+  })
+
   it('traffic that has no errors, however it comes (property)', async () => {
     const rules = rulesOf(...STRICT.filter(({ name }) => !['idle', 'busy'].includes(name)))
     fc.assert(
@@ -305,6 +322,80 @@ describe('what must not raise an alert', () => {
   })
 })
 
+const checked = () => false
+
+describe('what must not end an alert', () => {
+  it('a stall of the process: a rate is not known, and was taken for one that is well again', async () => {
+    const world = new World(rulesOf({ name: 'idle', throughput: { below: 1 }, over: '10m' }))
+    world.pass(900)
+    world.now += 21_000
+    world.round()
+    world.pass(590)
+    assert.deepEqual(world.log, ['600 idle fired'])
+    // It is known again ten minutes after the stall.
+    world.pass(60, { requests: 600 })
+    assert.equal(world.state(), 'inactive')
+  })
+
+  it('a stall after which there are too few requests in the window: they were not seen', async () => {
+    const world = new World(rulesOf({ name: 'errors', errorRate: { above: 0.5 }, over: '1m' }))
+    world.pass(120, { requests: 10, errors: 10 })
+    world.now += 300_000
+    world.pass(30, { requests: 0.1, errors: 0.1 })
+    assert.equal(world.state(), 'firing')
+    world.pass(60, { requests: 0.1, errors: 0.1 })
+    assert.equal(world.state(), 'inactive', 'watched whole, and too few')
+  })
+
+  it('numbers that cannot be read, of which one must not take the others along', async () => {
+    const world = new World(
+      rulesOf(
+        { name: 'errors', errorRate: { above: 0.5 }, over: '1m' },
+        { name: 'few', targets: { eligibleBelow: 2 } },
+        { name: 'panic', panic: true },
+      ),
+    )
+    Object.assign(world.gauges, { usable: 1, panic: 0 })
+    world.pass(60, { requests: 10, errors: 10 })
+    world.broken = true
+    Object.defineProperty(world.gauges, 'usable', {
+      get: () => {
+        throw new Error('no numbers')
+      },
+    })
+    world.gauges.panic = 1
+    world.pass(300)
+    assert.deepEqual(
+      world.engine.alerts.map(({ state }) => state),
+      ['firing', 'firing', 'firing'],
+    )
+  })
+
+  it('a time in which nothing was evaluated: it does not count towards keepFiring', async () => {
+    const world = new World(rulesOf({ name: 'panic', panic: true, keepFiring: '5m' }))
+    world.gauges.panic = 1
+    world.pass(10)
+    world.gauges.panic = 0
+    world.pass(10)
+    world.now += 600_000
+    world.pass(290)
+    assert.equal(world.state(), 'firing')
+    world.pass(20)
+    assert.equal(world.state(), 'inactive')
+  })
+
+  it('one of two tests of a row that is not known; one that is known to fail does', async () => {
+    const windows = [{ long: '10m', short: '1m', factor: 5 }]
+    const world = new World(rulesOf({ name: 'burn', burnRate: { objective: 0.9, windows } }))
+    world.pass(600, { requests: 10, errors: 10 })
+    world.now += 120_000
+    world.pass(30)
+    assert.equal(world.state(), 'firing', 'too little of the short window was watched')
+    world.pass(60)
+    assert.equal(world.state(), 'inactive')
+  })
+})
+
 test('three hundred rules and ten thousand targets: a round is a matter of milliseconds', async () => {
   const rules = rulesOf(
     ...Array.from({ length: 100 }, (_, i) => ({ name: `slow ${i}`, latency: { above: 100 + i } })),
@@ -320,12 +411,12 @@ test('three hundred rules and ten thousand targets: a round is a matter of milli
     })),
   )
   const world = new World(rules)
-  const target = { draining: false, tier: 0, inflight: 1 } as Target
+  const target = { draining: false, tier: 0, inflight: 1, tunnels: 0 } as Target
   const targets = new Array<Target>(10_000).fill(target)
   world.pass(600, { requests: 100 })
   const began = performance.now()
   for (let i = 0; i < 50; i++) {
-    world.gauges.usable = factsOf({ targets, eligible: () => targets }, 384).usable
+    world.gauges.usable = factsOf({ targets, eligible: () => targets }, 384, checked).usable
     world.pass(5, { requests: 100 })
   }
   // Some 2 ms each; the bound leaves room for a machine that is busy.
@@ -333,17 +424,45 @@ test('three hundred rules and ten thousand targets: a round is a matter of milli
 })
 
 test('the facts of an upstream: a tier in reserve is no target that is missing', () => {
-  const target = (tier: number, draining = false) => ({ tier, draining, inflight: 2 }) as Target
+  const target = (tier: number, draining = false) => ({ tier, draining, inflight: 2, tunnels: 0 }) as Target
   const [a, b, c, d] = [target(0), target(0), target(1), target(0, true)] as const
   const targets = [a, b, c, d]
-  assert.deepEqual(factsOf({ targets, eligible: () => [a, b] }, 10), {
+  assert.deepEqual(factsOf({ targets, eligible: () => [a, b] }, 10, checked), {
     usable: 2,
     expected: 2,
     inflight: 8,
     capacity: 20,
   })
-  assert.equal(factsOf({ targets, eligible: () => [b, c] }, 10).expected, 3)
-  assert.equal(factsOf({ targets, eligible: () => [] }, 10).expected, 2)
+  assert.equal(factsOf({ targets, eligible: () => [b, c] }, 10, checked).expected, 3)
+  assert.equal(factsOf({ targets, eligible: () => [] }, 10, checked).expected, 2)
+})
+
+test('a target that waits for its first check was taken for one that cannot be used', () => {
+  const target = (tier: number, draining = false) => ({ tier, draining, inflight: 1, tunnels: 0 }) as Target
+  const [a, b, reserve, leaving] = [target(0), target(0), target(1), target(0, true)] as const
+  const unknown = { usable: undefined, expected: undefined, inflight: 4, capacity: undefined }
+  const targets = [a, b, reserve, leaving]
+  for (const waits of [a, reserve])
+    assert.deepEqual(
+      factsOf({ targets, eligible: () => [b] }, 10, (one) => one === waits),
+      unknown,
+    )
+  assert.equal(factsOf({ targets, eligible: () => [b] }, 10, (one) => one === leaving).usable, 1)
+  const upstreams = new Map([
+    ['users', { name: 'users', targets: [a], eligible: () => [] }],
+    ['next', { name: 'next', targets: [b], eligible: () => [b] }],
+  ])
+  const opinionsOn = (one: Target) => (one === a ? [{ by: 'test', veto: 'unchecked', share: 1 }] : [])
+  const gauge = gaugesOf(
+    { upstreams, opinionsOn } as unknown as Parameters<typeof gaugesOf>[0],
+    new Heard(),
+    () => 10,
+    () => undefined,
+  )
+  assert.equal(gauge({ kind: 'upstream', name: 'next' }, 'usable'), 1)
+  // A part of the sum would be too little.
+  assert.equal(gauge({ kind: 'gateway' }, 'usable'), undefined)
+  assert.equal(gauge({ kind: 'gateway' }, 'inflight'), 2)
 })
 
 test('breakers are counted by what is announced, and go with their targets', () => {
@@ -368,6 +487,18 @@ test('texts are filled in as Prometheus fills them in', () => {
   assert.equal(filled('{{ $value | humanizePercentage }}{{ $labels.none }}', 0.012345, labels), '1.234%')
   assert.equal(isTemplate('{{ $value }} is {{ $labels.a }}'), true)
   assert.equal(isTemplate('{{ printf "%f" $value }}'), false)
+  // Prometheus takes the first two of three, and refuses the rest; and it makes no number of a label.
+  assert.equal(isTemplate('{{{ $value }}'), false)
+  assert.equal(isTemplate('{{ $labels.a | humanizePercentage }}'), false)
+})
+
+test('the name of a route was read as a part of the text', () => {
+  const [rule] = rulesOf({ name: 'errors', route: 'b', errorRate: { above: 0.5 } }) as [Rule]
+  const labels = { route: 'x {{ $value }} {{y}}' }
+  assert.equal(
+    filled(rule.annotations['summary'] as string, 0.5, labels),
+    'route x {{ $value }} {{y}}: more than 50 % of the requests failed',
+  )
 })
 
 test('fingerprints are those of Prometheus', () => {

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
@@ -16,7 +17,7 @@ import { freePort } from '../support/ports.ts'
 import { ownHouse, startProcess } from '../support/process.ts'
 import { type Answer, startTarget } from '../support/target.ts'
 import { ask, eventually } from '../transport/support.ts'
-import { configWith } from './support.ts'
+import { configWith, rulesOf } from './support.ts'
 
 const LONG = 20_000
 
@@ -26,6 +27,7 @@ describe('a config that is wrong', () => {
     return problems.map(({ path, message }) => `${path}: ${message}`).toSorted()
   }
   const LATENCY = { latency: { above: '500ms' } }
+  const WINDOWS = { long: '1h', short: '5m', factor: 14.4 }
 
   it('says all that is wrong with rules at once, each with its remedy', async () => {
     const found = await problemsOf({
@@ -39,7 +41,7 @@ describe('a config that is wrong', () => {
         { name: 'g', throughput: {} },
         { name: 'h', errorRate: { above: 0.1, resolveBelow: 0.2 } },
         { name: 'i', route: 'a', panic: true, over: '1m', atLeast: 3 },
-        { name: 'j', burnRate: { objective: 0.5 } },
+        { name: 'j', burnRate: { objective: 0.5, windows: [WINDOWS, { ...WINDOWS, factor: 6 }] } },
         { name: 'k', ...LATENCY, labels: { severity: 'x', team: '{{x}}' }, summary: '{{ printf }}' },
         { name: 'l', upstream: 'next', breakerOpen: true },
         { name: 'm', certificateExpiry: { within: '14d' } },
@@ -92,6 +94,60 @@ describe('a config that is wrong', () => {
     )
     assert.ok(found.includes('alerts.rules[1].upstream: no upstream is named "user"; did you mean "users"?'))
     assert.ok(!found.join().includes('s3cret'))
+  })
+
+  it('addresses that could never be delivered to', async () => {
+    const found = await problemsOf({
+      rules: [{ name: 'a', ...LATENCY }],
+      notify: [
+        { webhook: 'http://user:s3cret@a/hook' },
+        { alertmanager: ['http://user:s3cret@a:9093'] },
+        { alertmanager: { url: 'http://a:9093/?s3cret=1' } },
+        { alertmanager: [] },
+        { slack: { url: 'http://a/?token=1', headers: { 'Content-Type': 'text/plain' } } },
+        { alertmanager: 'http://a:9093', resolved: false },
+      ],
+    })
+    const password =
+      'has a user name or a password in it; send them in a header: { url, headers: { authorization: "Basic ..." } }'
+    assert.deepEqual(found, [
+      `alerts.notify[0].webhook.url: ${password}; write it like "https://alerts.example.com/hook", or take it from the environment`,
+      `alerts.notify[1].alertmanager.url[0]: ${password}; write it like "http://10.0.0.9:9093"`,
+      'alerts.notify[2].alertmanager.url[0]: has a query or a fragment, which the path of the API would become a part of; take it out; write it like "http://10.0.0.9:9093"',
+      'alerts.notify[3].alertmanager.url: needs at least one address',
+      'alerts.notify[4].slack.headers["Content-Type"]: is set by the gateway itself; take it out',
+      'alerts.notify[5].resolved: says nothing to an Alertmanager, where an alert that is not told of ends all the same; take it out, and set `send_resolved: false` there',
+    ])
+  })
+
+  it('labels that Prometheus has itself, and a silence of everything', async () => {
+    const found = await problemsOf({
+      rules: [{ name: 'a', ...LATENCY, labels: { instance: 'x', job: 'x', __name__: 'x' } }],
+      silences: [{ where: {}, until: '2027-01-01' }],
+      groupBy: ['instance'],
+    })
+    assert.deepEqual(found, [
+      "alerts.rules[0].labels.__name__: is a label of Prometheus' own; take another name",
+      'alerts.rules[0].labels.instance: says which gateway it is; take it out, and set `alerts.instance`',
+      "alerts.rules[0].labels.job: is a label of Prometheus' own; take another name",
+      'alerts.silences[0].where: needs at least one entry; name a label, such as { alertname: "*" } for all',
+    ])
+  })
+
+  it('a burn rate was refused for windows that nobody had written', async () => {
+    const budget = (objective: number) => ({ name: 'a', burnRate: { objective } })
+    assert.deepEqual(await problemsOf({ rules: [budget(0.9)] }), [])
+    assert.deepEqual(
+      rulesOf(budget(0.9)).map(({ severity, condition }) => [severity, condition.length]),
+      [
+        ['critical', 1],
+        ['warning', 1],
+      ],
+    )
+    assert.equal(rulesOf(budget(0.5)).length, 1)
+    assert.deepEqual(await problemsOf({ rules: [budget(0.999)], evaluateEvery: '5m' }), [
+      'alerts.rules[0].burnRate: looks at windows of 300000 ms by default, which is shorter than two evaluations (evaluateEvery is 300000 ms); evaluate more often, or write `windows`',
+    ])
   })
 
   it('actions that cannot be done, that fight each other, or that feed their own alert', async () => {
@@ -271,7 +327,7 @@ const fired = (lines: readonly string[]) => () => lines.some((line) => line.incl
 describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
   it('a receiver that was killed when the alert fired is told once, when it is back', async (t) => {
     const first = await startReceiver(t)
-    const { app, lines, fail } = await gatewayWith(t, {
+    const { app, port, lines, fail } = await gatewayWith(t, {
       rules: [ERRORS],
       notify: [{ webhook: { url: `${first.url}/s3cret`, headers: { authorization: 'Bearer s3cret' } } }],
     })
@@ -292,7 +348,12 @@ describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
     assert.equal(firing?.headers.authorization, 'Bearer s3cret')
     assert.equal(firing?.headers['content-type'], 'application/json')
     assert.equal(firing?.body.status, 'firing')
-    assert.deepEqual(firing?.body.commonLabels, { alertname: 'errors', severity: 'warning', route: 'all' })
+    assert.deepEqual(firing?.body.commonLabels, {
+      alertname: 'errors',
+      severity: 'warning',
+      route: 'all',
+      instance: `${hostname()}:${port}`,
+    })
     assert.equal(
       firing?.body.commonAnnotations['summary'],
       'route all: more than 50 % of the requests failed',
@@ -337,6 +398,36 @@ describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
     assert.ok(lines.some((line) => line.includes('an alert was not delivered') && line.includes('not me')))
   })
 
+  it('an Alertmanager behind a password was never told', async (t) => {
+    const receiver = await startReceiver(t)
+    const { app, fail } = await gatewayWith(t, {
+      rules: [ERRORS],
+      instance: 'gateway-1',
+      notify: [
+        {
+          alertmanager: {
+            url: [receiver.url, `${receiver.url}/two`],
+            headers: { authorization: 'Basic eDp5' },
+          },
+        },
+      ],
+    })
+    await fail()
+    await eventually(() => receiver.got.length >= 2, 'both are told', LONG)
+    assert.deepEqual(
+      [...new Set(receiver.got.map(({ url, headers }) => `${url} ${headers.authorization}`))].toSorted(),
+      ['/api/v2/alerts Basic eDp5', '/two/api/v2/alerts Basic eDp5'],
+    )
+    const [first] = receiver.got.map(({ body }) => body as unknown as { labels: object }[])
+    assert.deepEqual(first?.[0]?.labels, {
+      alertname: 'errors',
+      severity: 'warning',
+      route: 'all',
+      instance: 'gateway-1',
+    })
+    await app.close()
+  })
+
   it('a receiver that hangs holds up neither requests, nor others, nor for long the stop', async (t) => {
     const hanging = await startReceiver(t, 0, () => {})
     const well = await startReceiver(t)
@@ -358,7 +449,7 @@ describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
 
   it('on a stop what waits for its group is told at once', async (t) => {
     const receiver = await startReceiver(t)
-    const { app, lines, fail } = await gatewayWith(t, {
+    const { app, port, lines, fail } = await gatewayWith(t, {
       rules: [ERRORS],
       notify: [{ webhook: receiver.url }],
       groupWait: '1h',
@@ -368,9 +459,11 @@ describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
     assert.equal(receiver.got.length, 0)
     await app.close()
     assert.equal(receiver.got.length, 1)
+    // A server that is closed has no port any more.
+    assert.equal(receiver.got[0]?.body.commonLabels['instance'], `${hostname()}:${port}`)
   })
 
-  it('a process that was frozen raises no alert, and one that is stopped tells what it still has to tell', {
+  it('a process that was frozen raises no alert and ends none, and one that is stopped tells what it has to tell', {
     timeout: 90_000,
   }, async (t) => {
     const [target, receiver] = [await startTarget(t), await startReceiver(t)]
@@ -385,12 +478,17 @@ describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
           ...QUICK,
           evaluateEvery: '100ms',
           groupWait: '1h',
-          rules: [{ name: 'idle', throughput: { below: 1 }, over: '1s' }],
+          rules: [
+            // Long enough for a test process that is busy with others: the traffic comes from it.
+            { name: 'idle', throughput: { below: 1 }, over: '2s' },
+            { name: 'busy', throughput: { above: 1 }, over: '2s' },
+          ],
           notify: [{ webhook: receiver.url }],
         },
       })}`,
     })
     let busy = true
+    t.after(() => (busy = false))
     const traffic = (async () => {
       while (busy) {
         await ask(gateway.port).catch(() => {})
@@ -404,19 +502,21 @@ describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
     const watchedFor = async (seconds: number): Promise<void> => {
       while ((await watched()) < seconds) await new Promise((resolve) => setTimeout(resolve, 50))
     }
-    await watchedFor(1.2)
+    const said = (what: string, name: string) => () =>
+      gateway.lines.some(({ msg, alert }) => msg === what && alert === name)
+    await eventually(said('an alert fires', 'busy'), 'there is traffic', LONG)
     const before = await watched()
     gateway.child.kill('SIGSTOP')
     // Longer than what passes for a late timer.
     await new Promise((resolve) => setTimeout(resolve, 3500))
     gateway.child.kill('SIGCONT')
     while ((await watched()) >= before) await new Promise((resolve) => setTimeout(resolve, 20))
-    await watchedFor(1.5)
-    const fires = () => gateway.lines.some(({ msg }) => msg === 'an alert fires')
-    assert.equal(fires(), false, gateway.output())
+    assert.equal(said('an alert is resolved', 'busy')(), false, gateway.output())
+    await watchedFor(2.5)
+    assert.equal(said('an alert fires', 'idle')(), false, gateway.output())
     busy = false
     await traffic
-    await eventually(fires, 'there is no traffic any more', LONG)
+    await eventually(said('an alert fires', 'idle'), 'there is no traffic any more', LONG)
     gateway.child.kill('SIGTERM')
     assert.equal(await gateway.ended, 0, gateway.output())
     assert.deepEqual(
@@ -534,6 +634,55 @@ describe('actions', { timeout: 60_000, concurrency: 2 }, () => {
       'busy undone': 1,
       'busy refused': 0,
     })
+  })
+
+  it('a start was taken for a want of targets, and shed what came', async (t) => {
+    let checked = (): void => {}
+    const target = await startTarget(t, ({ url }, response) => {
+      if (url === '/health') checked = () => void response.end()
+      else response.end()
+    })
+    const rule = { upstream: 'users', action: { shed: { upstream: 'users', share: 1 } } }
+    const lines: string[] = []
+    const { app } = await startGateway(
+      {
+        upstreams: {
+          users: {
+            targets: [{ origin: target.origin }],
+            healthCheck: { path: '/health', interval: '1h', timeout: '30s' },
+          },
+        },
+        routes: [{ path: '/*', name: 'all', upstream: 'users' }],
+        alerts: {
+          ...QUICK,
+          rules: [
+            { ...rule, name: 'none', targets: { eligibleBelow: 1 } },
+            { name: 'few', targets: { eligibleBelow: '50%' } },
+          ],
+        },
+      } as object,
+      { log: (line) => lines.push(line) },
+    )
+    t.after(() => {
+      app.server.closeAllConnections()
+      void app.close()
+    })
+    const watched = () => measured(app, 'alert_watched_seconds')[''] as number
+    await eventually(() => watched() > 0.3, 'several rounds', LONG)
+    assert.deepEqual(measured(app, 'alert_usable_targets'), { users: Number.NaN })
+    await eventually(
+      () => {
+        checked()
+        return measured(app, 'alert_usable_targets')['users'] === 1
+      },
+      'the first check',
+      LONG,
+    )
+    const before = watched()
+    await eventually(() => watched() > before + 0.2, 'more rounds', LONG)
+    assert.equal(fired(lines)(), false, lines.join(''))
+    void app.upstreams.upstream('users').drain(app.upstreams.upstream('users').targets[0]!)
+    await eventually(fired(lines), 'there is none', LONG)
   })
 
   it('a split is changed, and an operator may change it back while the alert fires', async (t) => {

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import fc from 'fast-check'
 import { Actions } from '../../plugins/alerts/actions.ts'
-import { AlertState } from '../../plugins/alerts/engine/alert.ts'
+import { AlertState, fingerprint } from '../../plugins/alerts/engine/alert.ts'
 import { AlertmanagerFeed, alertsAddress, postedAlert } from '../../plugins/alerts/notify/alertmanager.ts'
 import { type Delivered, Delivery } from '../../plugins/alerts/notify/delivery.ts'
 import { Groups } from '../../plugins/alerts/notify/groups.ts'
 import { groupKeyOf, notificationOf, notified } from '../../plugins/alerts/notify/notification.ts'
+import { type ReceiverPorts, receiversOf } from '../../plugins/alerts/notify/receivers.ts'
 import { matches, Silences } from '../../plugins/alerts/notify/silences.ts'
 import { slackMessage } from '../../plugins/alerts/notify/slack.ts'
 import type { Rule } from '../../plugins/alerts/rules/rule.ts'
@@ -16,13 +17,15 @@ import type { Lease } from '../../plugins/upstreams/contract.ts'
 import type { GatewayError } from '../../plugins/upstreams/errors.ts'
 import { Registry } from '../../plugins/upstreams/registry.ts'
 import { seededDice } from '../support/dice.ts'
-import { rulesOf } from './support.ts'
+import { alertsOf, rulesOf } from './support.ts'
 
+const instance = () => 'gateway:1'
+const loud = () => false
 function alert(name: string, more: object = {}): AlertState {
-  return new AlertState(rulesOf({ name, panic: true, ...more })[0] as Rule)
+  return new AlertState(rulesOf({ name, panic: true, ...more })[0] as Rule, instance)
 }
 const fire = (one: AlertState, value = 1): void => void one.next(value, 0, 0, true)
-const end = (one: AlertState): void => void one.next(undefined, 1, 60_000, true)
+const end = (one: AlertState): void => void one.next(false, 1, 60_000, true)
 const written = (time: number): string => new Date(time).toISOString()
 
 describe('groups: who is told of what, and when', () => {
@@ -34,7 +37,6 @@ describe('groups: who is told of what, and when', () => {
     repeatEvery: 4 * 60 * MINUTE,
     resolved: true,
   }
-  const loud = () => false
 
   it('the first waits for others, they are told of once and together, and again when they are resolved', () => {
     const groups = new Groups(options)
@@ -46,7 +48,7 @@ describe('groups: who is told of what, and when', () => {
     groups.fired(b, 5000)
     const [first] = groups.due(10_000, loud)
     assert.deepEqual(first?.firing, [a, b])
-    assert.deepEqual(first?.labels, { severity: 'warning' })
+    assert.deepEqual(first?.labels, { severity: 'warning', instance: 'gateway:1' })
     for (let now = 15_000; now < 120 * MINUTE; now += 5000) assert.deepEqual(groups.due(now, loud), [])
     end(a)
     const [second] = groups.due(120 * MINUTE + 5000, loud).concat(groups.due(121 * MINUTE + 5000, loud))
@@ -116,7 +118,7 @@ describe('groups: who is told of what, and when', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const groups = new Groups(options)
-        const all = rules.map((rule) => new AlertState(rule))
+        const all = rules.map((rule) => new AlertState(rule, instance))
         const believed = new Set<AlertState>()
         let now = 0
         const hear = (quiet: boolean): void => {
@@ -306,6 +308,9 @@ describe('silences', () => {
     const set = silences.add({ where: { a: '2' }, until: 200, comment: 'deploy' }, 0)
     assert.equal(silences.silenced({ a: '1' }, 99), true)
     assert.equal(silences.silenced({ a: '1' }, 100), false)
+    // A clock that was wrong for a while ended them for good, if somebody looked at them meanwhile.
+    assert.deepEqual(silences.list(1e9), [])
+    assert.equal(silences.silenced({ a: '1' }, 99), true)
     assert.equal(silences.end('config-0'), false)
     assert.equal(silences.end(set.id), true)
     assert.deepEqual(silences.list(100), [])
@@ -338,13 +343,13 @@ describe('what receivers are sent', () => {
       status: 'firing',
       receiver: 'webhook',
       groupLabels: { severity: 'critical' },
-      commonLabels: { severity: 'critical' },
+      commonLabels: { severity: 'critical', instance: 'gateway:1' },
       commonAnnotations: {},
       externalURL: 'http://dash',
       alerts: [
         {
           status: 'firing',
-          labels: { team: 'x', alertname: 'a & b', severity: 'critical' },
+          labels: { team: 'x', alertname: 'a & b', severity: 'critical', instance: 'gateway:1' },
           annotations: { runbook: 'r', summary: '0.5 <is> it' },
           startsAt: '1970-01-01T00:00:00.000Z',
           endsAt: '0001-01-01T00:00:00Z',
@@ -353,7 +358,7 @@ describe('what receivers are sent', () => {
         },
         {
           status: 'resolved',
-          labels: { team: 'y', alertname: 'c', severity: 'critical' },
+          labels: { team: 'y', alertname: 'c', severity: 'critical', instance: 'gateway:1' },
           annotations: { summary: 'the gateway: so few targets are left that health is set aside' },
           startsAt: '1970-01-01T00:00:00.000Z',
           endsAt: '1970-01-01T00:01:00.000Z',
@@ -371,7 +376,7 @@ describe('what receivers are sent', () => {
     assert.deepEqual(attachments[0], {
       color: '#b3261e',
       title: 'critical: a &amp; b',
-      text: '0.5 &lt;is&gt; it\nrunbook: r\nsince 1970-01-01T00:00:00.000Z',
+      text: '0.5 &lt;is&gt; it\nrunbook: r\ngateway:1: since 1970-01-01T00:00:00.000Z',
       fallback: 'critical: a &amp; b: 0.5 &lt;is&gt; it',
       title_link: 'http://dash',
     })
@@ -385,30 +390,125 @@ describe('what receivers are sent', () => {
     const one = alert('a')
     one.next(1, 0, noon, true)
     one.next(1, 5000, noon - 3_600_000, true)
-    const firing = postedAlert(one, noon - 3_600_000, written, '')
+    const firing = postedAlert(one, noon - 3_600_000, 5000, written, '')
     assert.deepEqual(
       [firing.startsAt, firing.endsAt],
       ['2026-01-01T11:00:00.000Z', '2026-01-01T11:04:00.000Z'],
     )
-    one.next(undefined, 10_000, noon - 7_200_000, true)
-    const over = postedAlert(one, noon - 7_200_000, written, '')
+    one.next(false, 10_000, noon - 7_200_000, true)
+    const over = postedAlert(one, noon - 7_200_000, 5000, written, '')
     assert.deepEqual([over.startsAt, over.endsAt], ['2026-01-01T10:00:00.000Z', '2026-01-01T10:00:00.000Z'])
   })
 
   it('is, for an Alertmanager, everything that fires each minute, and what is over for a quarter of an hour', () => {
     const feed = new AlertmanagerFeed()
-    assert.equal(feed.due(0), undefined)
+    assert.equal(feed.due(0, loud), undefined)
     feed.fired(a)
-    assert.deepEqual(feed.due(0), [a])
-    assert.equal(feed.due(59_999), undefined)
-    assert.deepEqual(feed.due(60_000), [a])
+    assert.deepEqual(feed.due(0, loud), [a])
+    assert.equal(feed.due(59_999, loud), undefined)
+    assert.deepEqual(feed.due(60_000, loud), [a])
     feed.resolved(a, 61_000)
-    assert.deepEqual(feed.due(61_000), [a])
+    assert.deepEqual(feed.due(61_000, loud), [a])
     let sent = 0
-    for (let now = 62_000; now < 7_200_000; now += 5000) sent += feed.due(now) === undefined ? 0 : 1
+    for (let now = 62_000; now < 7_200_000; now += 5000) sent += feed.due(now, loud) === undefined ? 0 : 1
     assert.ok(sent >= 13 && sent <= 15, String(sent))
     assert.equal(alertsAddress('http://alerts:9093/am/'), 'http://alerts:9093/am/api/v2/alerts')
   })
+
+  it('the same from two gateways: the end of an alert of one was taken for the end of that of the other', () => {
+    const [rule] = rulesOf({ name: 'quiet', route: 'a', throughput: { below: 1 } }) as [Rule]
+    const [here, there] = ['a:8080', 'b:8080'].map((name) => new AlertState(rule, () => name)) as [
+      AlertState,
+      AlertState,
+    ]
+    const sent = [here, there].map((one) => {
+      const groups = new Groups({
+        groupBy: [],
+        groupWait: 0,
+        groupInterval: 1,
+        repeatEvery: 1,
+        resolved: true,
+      })
+      fire(one)
+      groups.fired(one, 0)
+      const [due] = groups.due(0, loud)
+      const alerts = [notified(one, written, '')]
+      return {
+        payload: notificationOf('webhook', due?.labels ?? {}, alerts, ''),
+        posted: postedAlert(one, 0, 5000, written, ''),
+      }
+    })
+    for (const { payload } of sent)
+      assert.ok(slackMessage(payload).attachments[0]?.text.includes(':8080: since'))
+    const differ = (of: (one: (typeof sent)[number]) => unknown): void =>
+      assert.equal(new Set(sent.map(of)).size, 2)
+    differ(({ payload }) => payload.alerts[0]?.fingerprint)
+    differ(({ payload }) => payload.groupKey)
+    differ(({ posted }) => posted.labels['instance'])
+    assert.equal(here.fingerprint, fingerprint({ ...rule.labels, instance: 'a:8080' }))
+  })
+
+  it('a silence here let an Alertmanager say that an alert is over which fires still', () => {
+    const feed = new AlertmanagerFeed()
+    const [known, unknown] = [alert('a'), alert('b')]
+    for (const one of [known, unknown]) fire(one)
+    feed.fired(known)
+    assert.deepEqual(feed.due(0, loud), [known])
+    const quiet = () => true
+    feed.fired(unknown)
+    for (let now = 60_000; now <= 600_000; now += 60_000) assert.deepEqual(feed.due(now, quiet), [known])
+    // It is told of when the silence is over, at once if there is nothing else to tell.
+    feed.resolved(known, 601_000)
+    assert.deepEqual(feed.due(601_000, quiet), [known])
+    assert.deepEqual(feed.due(661_000, loud), [known, unknown])
+    const other = new AlertmanagerFeed()
+    other.fired(unknown)
+    assert.equal(other.due(0, quiet), undefined)
+    assert.deepEqual(other.due(5000, loud), [unknown])
+    // What it never heard of, it need not hear the end of; what fires anew, silenced now, stays resolved there.
+    const third = new AlertmanagerFeed()
+    third.fired(unknown)
+    third.resolved(unknown, 1000)
+    assert.equal(third.due(1000, loud), undefined)
+    third.fired(unknown)
+    assert.deepEqual(third.due(2000, loud), [unknown])
+    third.resolved(unknown, 3000)
+    third.fired(unknown)
+    assert.equal(third.due(4000, quiet), undefined)
+  })
+
+  it('of rules that are evaluated every ten minutes ended in between, at the Alertmanager', () => {
+    const one = alert('a')
+    fire(one)
+    assert.equal(postedAlert(one, 0, 600_000, written, '').endsAt, '1970-01-01T00:40:00.000Z')
+    assert.equal(postedAlert(one, 0, 5000, written, '').endsAt, '1970-01-01T00:04:00.000Z')
+  })
+
+  it('of an alert that is over fired on, where the wall clock was set back by an hour afterwards', () => {
+    const noon = Date.parse('2026-01-01T12:00:00Z')
+    const one = alert('a')
+    one.next(1, 0, noon - 60_000, true)
+    one.next(false, 60_000, noon, true)
+    const { startsAt, endsAt } = postedAlert(one, noon - 3_600_000, 5000, written, '')
+    assert.deepEqual([startsAt, endsAt], ['2026-01-01T11:00:00.000Z', '2026-01-01T11:00:00.000Z'])
+  })
+})
+
+test('two receivers shared one name, and their counts became one', () => {
+  const call = () => {}
+  const options = alertsOf({
+    rules: [{ name: 'a', panic: true }],
+    notify: [
+      { call },
+      { call },
+      { name: 'call-2', call },
+      { name: 'ops', call },
+      { name: 'ops', call },
+      { alertmanager: ['http://a:9093', 'http://b:9093'] },
+    ],
+  })
+  const names = receiversOf(options, {} as ReceiverPorts).map(({ name }) => name)
+  assert.deepEqual(names, ['call', 'call-3', 'call-2', 'ops', 'ops-2', 'alertmanager', 'alertmanager-2'])
 })
 
 describe('actions', () => {
@@ -566,5 +666,5 @@ test('a label that groups, and that an alert has not, is empty', () => {
   const a = alert('a')
   fire(a)
   groups.fired(a, 0)
-  assert.deepEqual(groups.due(0, () => false)[0]?.labels, { team: '' })
+  assert.deepEqual(groups.due(0, () => false)[0]?.labels, { team: '', instance: 'gateway:1' })
 })

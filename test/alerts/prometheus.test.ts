@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
+import { annotationsOf } from '../../plugins/alerts/notify/notification.ts'
 import { ruleFile } from '../../plugins/alerts/prometheus/rule-file.ts'
 import { yaml } from '../../plugins/alerts/prometheus/yaml.ts'
 import { compileRules } from '../../plugins/alerts/rules/compile.ts'
+import type { Labels } from '../../plugins/alerts/rules/rule.ts'
 import { seededDice } from '../support/dice.ts'
 import { startGateway } from '../support/gateway.ts'
 import { startAlertmanager, startPrometheus } from '../support/monitoring.ts'
@@ -17,7 +19,7 @@ import { ROOT } from '../support/process.ts'
 import { startTarget } from '../support/target.ts'
 import { needs } from '../support/tools.ts'
 import { ask } from '../transport/support.ts'
-import { configWith, rulesOf, World } from './support.ts'
+import { alertsOf, configWith, rulesOf, World } from './support.ts'
 
 const run = promisify(execFile)
 
@@ -101,7 +103,7 @@ async function gatewayWith(
 
 /** A process of another project, until the test ends. */
 /** Names of routes, of which one means something to whoever reads it carelessly. */
-const HOSTILE = ['plain', '{{ $value }} "it\'s"\\\n\u2028{x="1"}#']
+const HOSTILE = ['plain', 'x {{y}}', '{', '{{ $value }} "it\'s"\\\n\u2028{x="1"}#']
 const errorsOf = (route: string) => ({ name: `errors of ${route}`, route, errorRate: { above: 0.5 } })
 
 interface Firing {
@@ -210,6 +212,7 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
         usual: [0],
         all: [0],
         usable: [4],
+        expected: [6],
         watched: [0],
       }
       const totals = { good: 0, bad: 0, quick: 0, usual: 0, all: 0 }
@@ -223,7 +226,8 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
           rate = [0, 3, 12, 18, 25, 60][Math.floor(random() * 6)] as number
           failing = [0, 0, 0.04, 0.08, 0.3][Math.floor(random() * 5)] as number
           slow = [0, 0, 0.1, 0.3][Math.floor(random() * 4)] as number
-          usable = Math.floor(random() * 7)
+          // Now and then one of them waits for its first check.
+          usable = Math.floor(random() * 8)
         }
         const restarted = step > 14 && random() < 0.03
         if (restarted) for (const key of Object.keys(totals)) totals[key as keyof typeof totals] = 0
@@ -237,7 +241,9 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
           if (took <= 250) totals.quick++
         }
         for (const [key, value] of Object.entries(totals)) seen[key]?.push(value)
-        seen['usable']?.push(usable)
+        const unchecked = usable === 7
+        seen['usable']?.push(unchecked ? Number.NaN : usable)
+        seen['expected']?.push(unchecked ? Number.NaN : 6)
         seen['watched']?.push(step * EVERY)
         Object.assign(world.counts, {
           requests: totals.good + totals.bad,
@@ -245,7 +251,8 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
           'slower than 500': totals.all - totals.usual,
           'slower than 250': totals.all - totals.quick,
         })
-        world.gauges.usable = usable
+        world.gauges.usable = unchecked ? undefined : usable
+        world.gauges.expected = unchecked ? undefined : 6
         world.now += EVERY * 1000
         world.round()
         firing.push(
@@ -264,8 +271,8 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
           series('holdfast_request_duration_seconds_count', ',route="a"', of('all')),
           series('holdfast_request_duration_seconds_bucket', ',route="a",le="0.5"', of('usual')),
           series('holdfast_request_duration_seconds_bucket', ',route="a",le="0.25"', of('quick')),
-          series('holdfast_upstream_eligible_targets', ',upstream="users"', of('usable')),
-          series('holdfast_alert_expected_targets', ',upstream="users"', new Array<number>(121).fill(6)),
+          series('holdfast_alert_usable_targets', ',upstream="users"', of('usable')),
+          series('holdfast_alert_expected_targets', ',upstream="users"', of('expected')),
           series('holdfast_alert_watched_seconds', '', of('watched')),
         ],
         promql_expr_test: firing.map((names, step) => ({
@@ -294,6 +301,82 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
     assert.match(stdout, /SUCCESS/)
   })
 
+  it('a pause of the process resolved alerts that fired, in the engine and in Prometheus', {
+    timeout: 60_000,
+    ...needs('promtool'),
+  }, async (t) => {
+    const folder = await folderFor(t)
+    const rules = rulesOf(
+      { name: 'idle', throughput: { below: 1 }, over: '60s' },
+      { name: 'errors', route: 'a', errorRate: { above: 0.5 }, over: '60s' },
+      { name: 'burn', burnRate: { objective: 0.9, windows: [{ long: '100s', short: '60s', factor: 2 }] } },
+    )
+    const PAUSE = 12
+    /** Steps of five seconds: requests at each before the pause and after it, and whether they fail. */
+    const scenario = (before: number, after: number, fail: boolean) => {
+      const world = new World(rules)
+      const totals: (number | 'stale')[] = []
+      const watched: (number | 'stale')[] = []
+      const firing: string[][] = []
+      const look = (stopped: boolean): void => {
+        totals.push(stopped ? 'stale' : (world.counts['requests'] as number))
+        watched.push(stopped ? 'stale' : world.engine.watchedMs / 1000)
+        firing.push(
+          world.engine.alerts.filter(({ state }) => state === 'firing').map(({ rule }) => rule.name),
+        )
+      }
+      const pass = (steps: number, each: number): void => {
+        for (let i = 0; i < steps; i++) {
+          world.pass(5, { requests: each, errors: fail ? each : 0 })
+          look(false)
+        }
+      }
+      look(false)
+      pass(30, before)
+      for (let i = 0; i < PAUSE; i++) {
+        world.now += 5000
+        look(true)
+      }
+      pass(30, after)
+      const none = totals.map((total) => (total === 'stale' ? total : 0))
+      const values = (name: string, labels: string, of: readonly unknown[]) =>
+        series(name, labels, of as number[])
+      return {
+        log: world.log,
+        test: {
+          interval: '5s',
+          input_series: [
+            values('holdfast_requests_total', ',route="a",result="2xx"', fail ? none : totals),
+            values('holdfast_requests_total', ',route="a",result="5xx"', fail ? totals : none),
+            values('holdfast_alert_watched_seconds', '', watched),
+          ],
+          promql_expr_test: firing.map((names, step) => ({
+            expr: 'count by (alertname) (ALERTS{alertstate="firing"})',
+            eval_time: `${step * 5}s`,
+            exp_samples: names.map((name) => ({ labels: `{alertname="${name}"}`, value: 1 })),
+          })),
+        },
+      }
+    }
+    const [quiet, failing] = [scenario(0, 10, false), scenario(10, 0, true)]
+    // The first round after the pause is at 215 s, and the window is known again a minute later.
+    assert.deepEqual(quiet.log, ['60 idle fired', '275 idle resolved'])
+    assert.deepEqual(
+      failing.log.filter((line) => line.endsWith('resolved')),
+      ['275 errors resolved', '275 burn resolved'],
+    )
+    for (const fleet of [false, true]) {
+      await writeFile(join(folder, 'rules.yml'), yaml(ruleFile(rules, { evaluateEvery: 5000, fleet })))
+      await writeFile(
+        join(folder, 'tests.yml'),
+        yaml({ rule_files: ['rules.yml'], evaluation_interval: '5s', tests: [quiet.test, failing.test] }),
+      )
+      await run('promtool', ['test', 'rules', join(folder, 'tests.yml')]).catch((error) =>
+        assert.fail(error.stderr.slice(0, 3000)),
+      )
+    }
+  })
+
   it('what exported rules read is what the gateway shows', { timeout: 60_000 }, async (t) => {
     const names = new Set<string>()
     for (const fleet of [false, true])
@@ -306,6 +389,89 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
     const shown = await page()
     for (const name of names) assert.ok(shown.includes(`\n${name}`), `${name} is not shown`)
     assert.match(shown, /_bucket\{route="a",le="0.25"\}/)
+  })
+
+  it('of two gateways with one config, the one that was well again ended the alert of the other', {
+    timeout: 60_000,
+    ...needs('prometheus-alertmanager'),
+  }, async (t) => {
+    const alertmanager = await startAlertmanager(t)
+    const quiet = { name: 'quiet', route: 'a', throughput: { below: 1 }, over: '1s' }
+    const [a, b] = await Promise.all(
+      [0, 1].map(() => gatewayWith(t, [quiet], [{ alertmanager }], { evaluateEvery: '100ms' })),
+    )
+    const active = async (): Promise<string[]> =>
+      ((await (await fetch(`${alertmanager}/api/v2/alerts`)).json()) as { labels: { instance: string } }[])
+        .map(({ labels }) => labels.instance)
+        .toSorted()
+    const until = async (...gateways: { port: number }[]): Promise<void> => {
+      const wanted = gateways.map(({ port }) => `${hostname()}:${port}`).toSorted()
+      let seen: string[] = []
+      for (const end = performance.now() + 25_000; performance.now() < end; ) {
+        seen = await active()
+        if (seen.join() === wanted.join()) return
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+      assert.deepEqual(seen, wanted)
+    }
+    await until(a!, b!)
+    const traffic = setInterval(() => void ask(b!.port).catch(() => {}), 20)
+    t.after(() => clearInterval(traffic))
+    await until(a!)
+  })
+
+  it('the texts of an alert are the same here and there, whatever names there are in them', {
+    timeout: 60_000,
+    ...needs('promtool'),
+  }, async (t) => {
+    const folder = await folderFor(t)
+    const route = 'x {{y}} {'
+    const config = {
+      ...alertsOf({
+        rules: [
+          { name: 'plain', route: 'a', errorRate: { above: 0.5 } },
+          {
+            name: 'written',
+            route: 'a',
+            errorRate: { above: 0.5 },
+            labels: { team: 'a{' },
+            summary:
+              '{{ $labels.team }}{{ $labels.route }}: {{ $value | humanizePercentage }} of {{$labels.severity}}',
+          },
+        ],
+      }),
+    }
+    const rules = compileRules(config.rules.map((rule) => ({ ...rule, route })))
+    const world = new World(rules)
+    world.pass(120, { requests: 10, errors: 10 })
+    await writeFile(join(folder, 'rules.yml'), yaml(ruleFile(rules, { evaluateEvery: 5000, fleet: false })))
+    const grows = {
+      series: `holdfast_requests_total{job="j",instance="gateway:1",route="${route}",result="5xx"}`,
+    }
+    await writeFile(
+      join(folder, 'tests.yml'),
+      yaml({
+        rule_files: ['rules.yml'],
+        evaluation_interval: '5s',
+        tests: [
+          {
+            interval: '5s',
+            input_series: [{ ...grows, values: '0+50x24' }],
+            alert_rule_test: world.engine.alerts.map((alert) => {
+              const { alertname = '', ...labels }: Labels = { job: 'j', ...alert.labels }
+              return {
+                eval_time: '120s',
+                alertname,
+                exp_alerts: [{ exp_labels: labels, exp_annotations: annotationsOf(alert) }],
+              }
+            }),
+          },
+        ],
+      }),
+    )
+    await run('promtool', ['test', 'rules', join(folder, 'tests.yml')]).catch((error) =>
+      assert.fail(error.stderr.slice(0, 3000)),
+    )
   })
 
   it('the same traffic fires and resolves the same alerts here and there', {

@@ -50,7 +50,7 @@ export function rulesOf(...rules: object[]): Rule[] {
 export class World {
   now = 0
   readonly counts: Record<string, number> = { requests: 0, errors: 0 }
-  readonly gauges: Partial<Record<Gauge, number>> = {}
+  readonly gauges: Partial<Record<Gauge, number | undefined>> = {}
   readonly engine: Engine
   readonly every: number
   /** What was announced, with the time in seconds. */
@@ -69,6 +69,7 @@ export class World {
         gauge: (_scope, gauge) => this.gauges[gauge],
       },
       every,
+      () => 'gateway:1',
     )
     this.round()
   }

@@ -221,6 +221,51 @@ describe('a gateway', () => {
     assert.ok(!log.includes(key) && !log.includes(wrong))
   })
 
+  it('keeps it from every log and upstream, on routes that ask for none and in requests that are refused', async (t) => {
+    const target = await startTarget(t)
+    const lines: string[] = []
+    const seen: string[] = []
+    const limited = { path: '/limited', upstream: 'main', auth: 'api-key' }
+    const { port } = await gatewayTo(t, target.origin, {
+      config: { auth: { 'api-key': { query: 'q' } }, consumers },
+      routes: [
+        { ...limited, rateLimit: { max: 1, per: '1h', by: 'address' } },
+        { path: '/moved', redirect: { to: '/elsewhere' } },
+        { path: '/livez', endpoint: true, auth: 'api-key' },
+        { path: '/by-key', query: { q: true }, upstream: 'main', auth: 'api-key' },
+        { path: '/by-key', respond: { status: 418 } },
+        { path: '/posted', methods: ['POST'], upstream: 'main' },
+      ],
+      log: (line) => lines.push(line),
+      use: async (app) => {
+        app.addHook('onRequest', async ({ url, originalUrl, query, raw }) => {
+          seen.push(JSON.stringify([url, originalUrl, query, raw.url]))
+        })
+      },
+    })
+    const asked = async (url: string) => (await ask(port, { url })).status
+    assert.equal(await asked(`/limited?q=${key}`), 200)
+    assert.equal(await asked(`/limited?a&q=${key}`), 429)
+    assert.equal(await asked(`/%zz?q=${key}&b`), 400)
+    assert.equal(await asked(`http://127.0.0.1/open?q=${key}`), 200)
+    assert.equal(await asked(`/open?q=${key}&c=1&%71=${key}`), 200)
+    assert.equal(await asked(`/posted?q=${key}`), 200)
+    assert.equal(await asked(`/livez?q=${key}`), 200)
+    assert.equal(await asked('/livez?q=none'), 401)
+    assert.equal(await asked(`/livez?q=${key}&q=${key}`), 400)
+    assert.equal(await asked(`/by-key?q=${key}`), 200)
+    assert.equal(await asked('/by-key'), 418)
+    const moved = await ask(port, { url: `/moved?q=${key}&d=1` })
+    assert.equal(moved.headers.location, '/elsewhere?d=1')
+    assert.deepEqual(
+      target.seen.map(({ url }) => url),
+      ['/limited', '/open', '/open?c=1', '/posted', '/by-key'],
+    )
+    const log = lines.join('')
+    assert.ok(log.includes('"url":"/%zz?b"') && log.includes('"url":"/limited?a"'), log)
+    assert.ok(!log.includes(key) && !seen.join('').includes(key))
+  })
+
   it('lets browsers open WebSockets, which can send no headers, by the parameter', async (t) => {
     const target = await startTarget(t)
     const echo = new WebSocketServer({ noServer: true })
@@ -289,6 +334,13 @@ describe('a gateway', () => {
         'consumers["c:d"]: is not a good name; use letters, digits and `_.@+-`',
       ],
     )
+    await expectProblems(
+      { auth: { 'api-key': {} }, consumers: { acme: { apiKeys: [hashOf('test'), hashOf('acme')] } } },
+      [
+        'consumers.acme.apiKeys[0].hash: is the hash of "test", which anybody would try',
+        'consumers.acme.apiKeys[1].hash: is the hash of "acme", which anybody would try',
+      ],
+    )
     assert.ok(!shown.includes(key), 'a key that was written by mistake is not shown')
     await expectProblems({ auth: { 'api-key': {} } }, ['auth["api-key"]: nobody could come in by it'])
     await expectProblems({ consumers }, ['consumers.acme.apiKeys: does nothing without `auth["api-key"]`'])
@@ -326,6 +378,24 @@ describe('npm run api-key', () => {
       route: { auth: 'api-key' },
     })
     assert.equal((await ask(port, { headers: { 'x-api-key': key } })).status, 200)
+  })
+
+  it('hashes a key that there is already, and shows it nowhere', async () => {
+    const mine = 'kong-Zx81mBq0fPw3LtYc7Rn5'
+    const { code, stdout, stderr } = await outcome(['--hash', '--name', 'old'], `${mine}\n`)
+    assert.deepEqual([code, stdout], [0, ''])
+    assert.ok(stderr.includes(`{ hash: '${hashOf(mine)}', name: "old" }`))
+    assert.ok(!stderr.includes(mine))
+    const wrong = await Promise.all(
+      ['', 'changeme', 'a b', `${makeKey(randomBytes(32))}x`, 'x'.repeat(513)].map((one) =>
+        outcome(['--hash'], one),
+      ),
+    )
+    assert.deepEqual(
+      wrong.map((one) => one.code),
+      Array(5).fill(2),
+    )
+    assert.match((await outcome(['--hash'], 'short-one')).stderr, /less than 20 characters/)
   })
 
   it('says what is wrong with its arguments', async () => {

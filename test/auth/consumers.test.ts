@@ -47,6 +47,66 @@ test('a consumer is the same to quotas and rules whichever credential it brings'
   assert.throws(() => Object.assign(byKey, { plan: 'platinum' }), TypeError)
 })
 
+test('its limits and its plan count all of its credentials together', async (t) => {
+  const key = makeKey(new Uint8Array(32).fill(2))
+  const secret = 's'.repeat(48)
+  const target = await startTarget(t)
+  const started = async (limits: { route?: object; config?: object }) =>
+    gatewayTo(t, target.origin, {
+      config: {
+        auth: {
+          basic: {},
+          'api-key': { query: 'k' },
+          signature: { covers: ['@method'] },
+          jwt: { issuers: [{ issuer: 'https://id.example', audience: 'api', secret, consumer: 'org' }] },
+        },
+        consumers: {
+          acme: {
+            plan: 'gold',
+            apiKeys: [hashOf(key)],
+            password: await hashPassword('open', { ln: 10, r: 8, p: 1 }),
+            signingKeys: [
+              { id: 'k1', algorithm: 'hmac-sha256', secret: Buffer.from(secret).toString('base64') },
+            ],
+          },
+        },
+        rateLimits: { plans: { gold: { max: 100, per: '1h' } } },
+        ...limits.config,
+      },
+      route: { auth: ['api-key', 'basic', 'signature', 'jwt'], ...limits.route },
+    })
+  const base64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const mac = (text: string) => createHmac('sha256', secret).update(text)
+  const now = Math.floor(Date.now() / 1000)
+  const signed = (nonce: string) => {
+    const input = `("@method");created=${now};keyid="k1";nonce="${nonce}"`
+    const signature = mac(`"@method": GET\n"@signature-params": ${input}`).digest('base64')
+    return { 'signature-input': `s=${input}`, signature: `s=:${signature}:` }
+  }
+  const token = (sub: string) => {
+    const claims = { iss: 'https://id.example', aud: 'api', sub, org: 'acme', exp: now + 600 }
+    const text = `${base64({ alg: 'HS256', typ: 'JWT' })}.${base64(claims)}`
+    return { authorization: `Bearer ${text}.${mac(text).digest('base64url')}` }
+  }
+  const all: { url?: string; headers?: Record<string, string> }[] = [
+    { headers: { 'x-api-key': key } },
+    { url: `/?k=${key}` },
+    { headers: { authorization: `Basic ${Buffer.from('acme:open').toString('base64')}` } },
+    { headers: signed('1') },
+    { headers: token('ann') },
+    { headers: token('bob') },
+  ]
+  for (const limits of [
+    { config: { rateLimits: { plans: { gold: { max: 6, per: '1h' } } } } },
+    { route: { rateLimit: { max: 6, per: '1h', by: 'consumer' } } },
+  ]) {
+    const { port } = await started(limits)
+    for (const request of all) assert.equal((await ask(port, request)).status, 200, JSON.stringify(request))
+    const again = all.with(3, { headers: signed('2') })
+    for (const request of again) assert.equal((await ask(port, request)).status, 429, JSON.stringify(request))
+  }
+})
+
 test('keys that have expired are told of in the log, and do not keep the gateway from starting', async (t) => {
   const target = await startTarget(t)
   const lines: string[] = []
@@ -119,14 +179,19 @@ test("the page's kind of a user's own works as it stands there", async (t) => {
   const snippets = await snippetsOf('docs/authentication.md')
   const at = snippets.findIndex(({ path }) => path === 'plugins/ticket.ts')
   const folder = await ownHouse(t, { 'plugins/ticket.ts': snippets[at]?.code as string })
-  const config = snippets[at + 1]?.code.replace('http://10.0.0.1:8080', target.origin) as string
-  const gateway = await startProcess(t, { folder, config })
+  const page = snippets[at + 1]?.code.replace('http://10.0.0.1:8080', target.origin) as string
+  const start = (auth: string) =>
+    startProcess(t, { folder, config: page.replace("process.env['TICKET_SECRET'] ?? ''", auth) })
+  const told = (await start("'', logest: 5")).output()
+  assert.match(told, /auth\.ticket\.secret: is not there.*set the environment variable/)
+  assert.match(told, /auth\.ticket\.logest: unknown key; did you mean "longest"/)
+  const gateway = await start("'for tests'")
   const ticket = (secret: string) => `Ticket ann.${createHmac('sha256', secret).update('ann').digest('hex')}`
   const asked = async (headers: Record<string, string>) => {
     const response = await fetch(gateway.url, { headers }).catch(() => assert.fail(gateway.output()))
     return [response.status, response.headers.get('www-authenticate')]
   }
-  assert.deepEqual(await asked({ authorization: ticket('for development only') }), [200, null])
+  assert.deepEqual(await asked({ authorization: ticket('for tests') }), [200, null])
   assert.deepEqual(await asked({ authorization: ticket('another') }), [401, 'Ticket realm="gateway"'])
   assert.deepEqual(await asked({}), [401, 'Ticket realm="gateway"'])
   assert.equal(target.seen.length, 1)
@@ -145,7 +210,7 @@ test('whatever is sent as a credential is refused as one: no 500, and nobody com
       },
       consumers: {
         acme: {
-          apiKeys: [hashOf('key')],
+          apiKeys: [hashOf('a key of acme')],
           password: await hashPassword('open', { ln: 10, r: 8, p: 1 }),
           certificates: [{ dns: 'a' }],
           signingKeys: [{ id: 'k', algorithm: 'hmac-sha256', secret: 's'.repeat(44) }],

@@ -435,25 +435,29 @@ describe('a kind of one’s own', () => {
   const plugin = `
     import fp from 'fastify-plugin'
     import { Refusal } from './auth/authenticator.ts'
+    import type { Input } from './config/define.ts'
+    import { integer, object, text, withDefault } from './config/kit.ts'
 
     declare module './auth/authenticator.ts' {
       interface AuthenticatorKinds {
-        badge: { readonly prefix: string }
+        badge: Input<typeof options>
       }
     }
 
+    const options = object({ prefix: text({ minLength: 1 }), longest: withDefault(integer({ minimum: 1 }), 5) })
+
     export default fp(
       async (app) => {
-        app.defineAuthenticator('badge', ({ prefix }) => ({
+        app.defineAuthenticator('badge', ({ prefix, longest }) => ({
           challenge: () => 'Badge',
           authenticate({ headers }) {
             const badge = headers['x-badge']
             if (badge === undefined) return undefined
-            if (typeof badge !== 'string' || !badge.startsWith(prefix)) return new Refusal('invalid_token', 'No such badge')
+            if (typeof badge !== 'string' || !badge.startsWith(prefix) || badge.length > longest) return new Refusal('invalid_token', 'No such badge')
             const name = badge.slice(prefix.length)
             return { id: 'badge:' + name, kind: 'badge', name, consumer: undefined, plan: undefined, scopes: [], roles: [], claims: {} }
           },
-        }))
+        }), options)
       },
       { name: 'badge', dependencies: ['auth'] },
     )`
@@ -495,6 +499,10 @@ describe('a kind of one’s own', () => {
         upstreams: { main: { targets: [{ origin: '${target.origin}' }] } },
         routes: [{ path: '/*', upstream: 'main', auth: 'badge' as never }],
       } as never)`
+    const wrong = config.replace("prefix: 'no-'", "prefix: '', logest: 7")
+    const told = (await startProcess(t, { folder, config: wrong })).output()
+    assert.match(told, /auth\.badge\.prefix: must not be empty/)
+    assert.match(told, /auth\.badge\.logest: unknown key; did you mean "longest"/)
     const gateway = await startProcess(t, { folder, config })
     const status = async (headers: Record<string, string>) => {
       const response = await fetch(gateway.url, { headers }).catch(() => assert.fail(gateway.output()))
@@ -503,5 +511,6 @@ describe('a kind of one’s own', () => {
     assert.deepEqual(await status({}), [401, 'Badge'])
     assert.deepEqual(await status({ 'x-badge': '7' }), [401, 'Badge'])
     assert.deepEqual(await status({ 'x-badge': 'no-7' }), [200, null])
+    assert.deepEqual(await status({ 'x-badge': 'no-7890' }), [401, 'Badge'], 'longer than the default')
   })
 })

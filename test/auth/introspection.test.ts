@@ -60,22 +60,53 @@ describe('what an endpoint says', () => {
     assert.notEqual(id('https://id:sub:a', 'b'), id('https://id', 'a:sub:b'))
   })
 
-  it('finds the consumer that a claim names, with its plan and roles', () => {
-    const consumer = (name: string) =>
-      name === 'app' ? { name, plan: 'gold', roles: ['partner'] } : undefined
+  it('finds the consumer that a claim names, with its plan, roles and claims, but not its scopes', () => {
+    const facts = {
+      plan: 'gold',
+      roles: ['partner', 'both'],
+      scopes: ['all'],
+      claims: { department: 'sales' },
+    }
+    const consumer = (name: string) => (name === 'app' ? { name, ...facts } : undefined)
     const named = (client_id: string) => {
-      const result = believe({ active: true, client_id }, { ...RULES, consumer: 'client_id' }, consumer, 0)
+      const claims = { active: true, client_id }
+      const result = believe(claims, { ...RULES, consumer: 'client_id' }, consumer, 0)
       return 'identity' in result
         ? [result.identity.consumer, result.identity.plan, ...result.identity.roles]
         : []
     }
-    assert.deepEqual(named('app'), ['app', 'gold', 'partner'])
+    assert.deepEqual(named('app'), ['app', 'gold', 'partner', 'both'])
     assert.deepEqual(named('other'), [undefined, undefined])
+    const claims = {
+      active: true,
+      client_id: 'app',
+      roles: ['own', 'both'],
+      department: 'root',
+      scope: 'less',
+    }
+    const result = believe(claims, { ...RULES, consumer: 'client_id' }, consumer, 0)
+    assert.ok('identity' in result)
+    assert.deepEqual(result.identity.roles, ['own', 'both', 'partner'])
+    assert.deepEqual(result.identity.scopes, ['less'])
+    assert.deepEqual(result.identity.claims, { ...claims, department: 'sales' })
   })
 
   it('does not count unless all of it fits', () => {
     assert.match(why({ active: false }), /not active/)
     assert.match(why({ active: 'true' }), /not active/)
+    for (const [name, value] of [
+      ['token_type', 'refresh_token'],
+      ['token_type', 'urn:ietf:params:oauth:token-type:refresh_token'],
+      ['token_type', 'Refresh'],
+      ['token_use', 'refresh_token'],
+      ['typ', 'Refresh'],
+      ['typ', 'Offline'],
+      ['typ', 'ID'],
+      ['token_type', 'id_token'],
+    ] as const)
+      assert.match(why({ token_type: 'Bearer', [name]: value }), /no access token/, `${name}: ${value}`)
+    for (const token_type of ['Bearer', 'access_token', 'DPoP', 'N_A', undefined])
+      assert.equal(why({ token_type, typ: 'Bearer', token_use: 'access_token' }), 'believed')
     assert.match(why({ exp: 1000 }), /expired/)
     assert.match(why({ exp: '9999999999' }), /expired/)
     assert.match(why({ nbf: 1001 }), /not valid yet/)
@@ -335,6 +366,7 @@ describe('a gateway', () => {
   for (const [what, answer] of [
     ['does not answer in time', () => {}],
     ['fails', (_seen, response) => response.writeHead(500).end('{"active":true}')],
+    ['has too much to do', (_seen, response) => response.writeHead(429).end()],
     ['does not know us', (_seen, response) => response.writeHead(401).end()],
     [
       'says nonsense',
@@ -365,6 +397,40 @@ describe('a gateway', () => {
       assert.equal(target.seen.length, 0)
     })
   }
+
+  it('lets nobody shut the others out by tokens that the endpoint will not look at', async (t) => {
+    const id = await endpoint(t)
+    const { port, target } = await started(t, id.origin, {
+      cacheFor: 0,
+      staleFor: '1h',
+      failures: 1,
+      openFor: '10m',
+    })
+    assert.equal((await ask(port, bearer('good-known'))).status, 200)
+    let [status, error] = [400, 'invalid_request']
+    id.state.answer = (_seen, response) =>
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ error }))
+    for (const [i, bad] of [400, 400, 403, 404, 413, 414, 431].entries()) {
+      status = bad
+      const refused = await ask(port, bearer(`junk-${i}`))
+      assert.equal(refused.status, 401)
+      assert.match(String(refused.headers['www-authenticate']), /invalid_token/)
+    }
+    const asked = id.seen.length
+    assert.equal((await ask(port, bearer('junk-0'))).status, 401)
+    assert.equal(id.seen.length, asked, 'it is kept for a while that it is bad')
+    assert.equal((await ask(port, bearer('good-known'))).status, 401, 'whatever it was before')
+    id.state.answer = undefined
+    assert.equal((await ask(port, bearer('good-2'))).status, 200)
+    assert.equal(target.seen.length, 2)
+    // What it says of the gateway's own credential is about no token.
+    error = 'invalid_client'
+    id.state.answer = (_seen, response) =>
+      response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify({ error }))
+    assert.equal((await ask(port, bearer('good-3'))).status, 503)
+    assert.equal((await ask(port, bearer('good-4'))).status, 503)
+    assert.equal(id.seen.filter(({ body }) => body.includes('good-4')).length, 0)
+  })
 
   it('goes on with tokens that it knows while the endpoint is away, if the config says so', async (t) => {
     const id = await endpoint(t)

@@ -100,7 +100,7 @@ describe('published keys', () => {
   })
 
   it('that are withdrawn, or are others under the same kid, vouch for nothing any more', async () => {
-    for (const next of [[jwk('b')], [jwk('a', 'B')], []]) {
+    for (const next of [[jwk('b')], [jwk('a', 'B')]]) {
       const it = source()
       it.keys.start()
       await it.timers.advance(0)
@@ -164,6 +164,30 @@ describe('published keys', () => {
       `info: the issuer's keys are there again, after ${it.keys.failures} failures`,
     ])
   })
+
+  for (const [what, published] of [
+    ['none', []],
+    ['none that can be used', [{ ...jwk('a'), alg: 'none' }]],
+  ] as [string, object[]][]) {
+    it(`are kept while the issuer publishes ${what}, as one does that is just starting`, async () => {
+      const it = source()
+      it.state.keys = published
+      it.keys.start()
+      assert.equal(await it.find('a'), 'unavailable')
+      it.state.keys = [jwk('a')]
+      await it.timers.advance(1000)
+      const [key] = await it.keys.find('a', 'RS256')
+      it.state.keys = published
+      await it.timers.advance(600_000)
+      assert.equal(await it.find('a'), 'a')
+      assert.equal(it.keys.vouches(key as VerifyKey), true)
+      assert.match(it.log.at(-1) ?? '', /its last keys are kept: it publishes no key that can be used/)
+      it.state.keys = [jwk('b')]
+      await it.timers.advance(60_000)
+      assert.equal(await it.find('b'), 'b')
+      assert.equal(it.keys.vouches(key as VerifyKey), false)
+    })
+  }
 
   it('that were never there: 503 until they are; an unknown one may be new while the issuer is away', async () => {
     const it = source()
@@ -419,12 +443,14 @@ describe('discovery', () => {
     assert.ok(!isSafeUrl('http://127.0.0.1.evil.example/'))
   })
 
-  it('is made once, and anew when the keys are not there any more', async () => {
+  it('is made once, and anew when the keys are not there any more, or there are none', async () => {
     const asked: string[] = []
     let down = false
+    let keys: unknown = [jwk('a')]
     const fetch = keyFetcher({ issuer: 'https://a.example' }, async ({ pathname }) => {
       asked.push(pathname)
       if (pathname === '/jwks' && down) throw new Error('gone')
+      if (pathname === '/jwks') return { keys }
       return { issuer: 'https://a.example', jwks_uri: 'https://a.example/jwks' }
     })
     const { signal } = new AbortController()
@@ -436,6 +462,12 @@ describe('discovery', () => {
     await fetch(signal)
     const discovered = '/.well-known/openid-configuration'
     assert.deepEqual(asked, [discovered, '/jwks', '/jwks', '/jwks', discovered, '/jwks'])
+    for (keys of [[], 'nonsense']) {
+      await fetch(signal)
+      asked.length = 0
+      await fetch(signal)
+      assert.deepEqual(asked, [discovered, '/jwks'])
+    }
   })
 })
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
 import { type ClaimRules, checkClaims, rolesOf, scopesOf } from '../../plugins/auth/jwt/claims.ts'
 import type { KeySource, VerifyKey } from '../../plugins/auth/jwt/key-ring.ts'
 import { idOf, type Revocation, RevocationList } from '../../plugins/auth/jwt/revocation-list.ts'
@@ -15,17 +16,34 @@ import { readGateway } from '../support/config.ts'
 import { startRedis } from '../support/redis.ts'
 import { needs } from '../support/tools.ts'
 import { until } from '../support/until.ts'
-import { AUDIENCE, claimsOf, encode, guarded, now, publisher, SECRET, sign, signingKey } from './tokens.ts'
+import {
+  AUDIENCE,
+  claimsOf,
+  encode,
+  guarded,
+  now,
+  publisher,
+  SECRET,
+  type SigningKey,
+  sign,
+  signingKey,
+} from './tokens.ts'
 
 const ISSUER = 'https://id.example.com/'
 
 /** A gateway that believes one key of the config, and what its requests came to. */
-async function simple(t: TestContext, issuer: object = {}, jwt: object = {}, config: object = {}) {
+async function simple(
+  t: TestContext,
+  issuer: object = {},
+  jwt: object = {},
+  config: object = {},
+  name = ISSUER,
+) {
   const key = await signingKey('ES256', 'k')
   const identities: (Identity | null)[] = []
   const gateway = await guarded(
     t,
-    { jwt: { issuers: [{ issuer: ISSUER, audience: AUDIENCE, publicKey: key.pem, ...issuer }], ...jwt } },
+    { jwt: { issuers: [{ issuer: name, audience: AUDIENCE, publicKey: key.pem, ...issuer }], ...jwt } },
     {
       config,
       use: async (app) =>
@@ -36,7 +54,7 @@ async function simple(t: TestContext, issuer: object = {}, jwt: object = {}, con
         }),
     },
   )
-  const token = (claims: object = {}, header: object = {}) => sign(key, claimsOf(ISSUER, claims), header)
+  const token = (claims: object = {}, header: object = {}) => sign(key, claimsOf(name, claims), header)
   const status = async (claims: object = {}, header: object = {}) =>
     (await gateway.bring(await token(claims, header))).statusCode
   return { ...gateway, key, identities, token, status }
@@ -73,6 +91,31 @@ describe('an identity from a token', () => {
       [['acme', 'gold'], ...Array(4).fill([undefined, undefined])],
     )
     assert.deepEqual(it.identities[0]?.scopes, ['a'], 'a token says what it is good for')
+  })
+
+  it('has the roles and claims of its consumer too, and authorization goes by them', async (t) => {
+    const consumer = { roles: ['gold-group'], claims: { department: 'sales' } }
+    const it = await simple(
+      t,
+      { consumer: 'iss' },
+      {},
+      {
+        consumers: { 'mobile-app': consumer },
+        routes: [
+          {
+            path: '/*',
+            upstream: 'main',
+            auth: 'jwt',
+            authorization: { roles: ['gold-group'], claims: { department: { equals: 'sales' } } },
+          },
+        ],
+      },
+      'mobile-app',
+    )
+    assert.equal(await it.status({ roles: ['own'], department: 'root' }), 200)
+    assert.deepEqual(it.identities[0]?.roles, ['own', 'gold-group'])
+    assert.equal(it.identities[0]?.claims['department'], 'sales', 'no issuer overrules the config')
+    assert.equal(it.identities[0]?.claims['sub'], 'alice')
   })
 
   it('takes the subject from the claim that the config says', async (t) => {
@@ -132,6 +175,15 @@ describe('claims', () => {
       assert.equal(check({ aud }, 0), 'aud is not text or a list of texts')
     }
     for (const aud of ['x', ['x', 'y'], []]) assert.equal(check({ aud }, 0), 'aud names somebody else')
+  })
+
+  it('an audience counts for nothing only where the config says so, and that is said at the start', async (t) => {
+    const it = await simple(t, { audience: false })
+    assert.equal(await it.status({ aud: undefined }), 200)
+    assert.equal(await it.status({ aud: 'https://other.example' }), 200)
+    assert.equal(await it.status({ aud: undefined, exp: undefined }), 401)
+    assert.equal(await it.status({ aud: undefined, iss: 'https://other.example' }), 401)
+    assert.ok(it.log.some((line) => line.includes('taken whoever they are for')))
   })
 
   it('none of those that count may be missing', () => {
@@ -414,20 +466,34 @@ describe('revocations', () => {
     }
   })
 
+  const sorted = (names: string): string => names.split(',').toSorted().join()
+
   /** A Redis with just this list, which may be away, and any number of mirrors of it. */
   function mirrored() {
     const timers = virtualTimers()
     const log: string[] = []
+    let ids = 0
     const redis = {
       away: false,
       hash: new Map<string, string>(),
       changes: [] as string[],
-      version: null as string | null,
       scans: 0,
+      flush() {
+        redis.hash.clear()
+        redis.changes.length = 0
+      },
+      /** Puts things back as they are now. */
+      snapshot() {
+        const then = { hash: new Map(redis.hash), changes: [...redis.changes] }
+        return () => void Object.assign(redis, then)
+      },
+      revoked: () =>
+        [...redis.hash].flatMap(([id, text]) => (id.startsWith(':') ? [] : [JSON.parse(text).value])).join(),
       whileScanning: async (): Promise<void> => {},
     }
     const client = {
-      get: async () => redis.version,
+      hget: async (_: string, field: string) => redis.hash.get(field) ?? null,
+      lrange: async () => [...redis.changes],
       async hscan() {
         redis.scans++
         const found = [...redis.hash].flat()
@@ -442,17 +508,11 @@ describe('revocations', () => {
           return chain
         }
         const chain = {
-          get: () => later(() => redis.version),
           hset: (_: string, id: string, text: string) => later(() => redis.hash.set(id, text)),
           hdel: (_: string, id: string) => later(() => redis.hash.delete(id)),
           rpush: (_: string, text: string) => later(() => redis.changes.push(text)),
           ltrim: (_: string, from: number) =>
             later(() => redis.changes.splice(0, redis.changes.length + from)),
-          lrange: () => later(() => [...redis.changes]),
-          incr: () =>
-            later(() => {
-              redis.version = String(Number(redis.version) + 1)
-            }),
           exec: async () => todo.map((run) => [null, run()]),
         }
         return chain
@@ -470,7 +530,7 @@ describe('revocations', () => {
         after: timers.after,
         log: (_: string, text: string) => log.push(text),
       }
-      const mirror = new RevocationMirror(list, new RevocationStore({ ask }), 1000, context)
+      const mirror = new RevocationMirror(list, new RevocationStore({ ask }, () => `${ids++}`), 1000, context)
       return {
         list,
         mirror,
@@ -501,7 +561,7 @@ describe('revocations', () => {
     assert.equal(b.names(), 'one')
     assert.equal(await b.mirror.remove(idOf(revocation('one'))), true)
     await timers.advance(1000)
-    assert.deepEqual([a.names(), b.names(), redis.hash.size], ['', '', 0])
+    assert.deepEqual([a.names(), b.names(), redis.revoked()], ['', '', ''])
     const late = join()
     await b.mirror.add(revocation('two'))
     await late.mirror.start()
@@ -516,20 +576,23 @@ describe('revocations', () => {
     const { timers, join, redis } = mirrored()
     const [a, b] = [join(), join()]
     await Promise.all([a.mirror.start(), b.mirror.start()])
-    assert.equal(redis.scans, 2)
+    await a.mirror.add(revocation('0'))
+    await timers.advance(1000)
+    // At the start, and with the first of all changes.
+    assert.equal(redis.scans, 4)
     for (let i = 0; i < 5; i++) await a.mirror.add(revocation(`${i}`))
     await a.mirror.remove(idOf(revocation('3')))
     await a.mirror.add(revocation('1'))
     await timers.advance(1000)
     assert.equal(b.names(), '0,1,2,4')
-    assert.equal(redis.scans, 2)
+    assert.equal(redis.scans, 4)
     for (let i = 0; i < 501; i++) {
       await a.mirror.remove(idOf(revocation('x')))
       await a.mirror.add(revocation('x'))
     }
     await timers.advance(1000)
     assert.equal(b.names(), '0,1,2,4,x')
-    assert.equal(redis.scans, 4)
+    assert.equal(redis.scans, 6)
     assert.equal(redis.changes.length, 1000)
   })
 
@@ -571,12 +634,111 @@ describe('revocations', () => {
     await a.mirror.start()
     await a.mirror.add(revocation('one'))
     await timers.advance(1000)
-    redis.hash.clear()
-    redis.changes.length = 0
-    redis.version = null
+    redis.flush()
     await timers.advance(1000)
     assert.equal(a.names(), 'one')
-    assert.equal(redis.hash.size, 1)
+    assert.equal(redis.revoked(), 'one')
+  })
+
+  for (const first of ['a', 'b'] as const) {
+    it(`no token is good again because Redis was emptied and then told as much as before, if ${first} looks first`, async () => {
+      const { timers, join, redis } = mirrored()
+      const gateways = { a: join(), b: join() }
+      const { a, b } = gateways
+      await gateways[first].mirror.start()
+      await timers.advance(1)
+      await gateways[first === 'a' ? 'b' : 'a'].mirror.start()
+      await a.mirror.add(revocation('old1'))
+      await timers.advance(1000)
+      assert.equal(b.names(), 'old1')
+      redis.away = true
+      assert.equal(await b.mirror.add(revocation('new2')), false)
+      redis.flush()
+      redis.away = false
+      await timers.advance(3000)
+      assert.deepEqual([a.names(), b.names(), redis.revoked()].map(sorted), Array(3).fill('new2,old1'))
+
+      // Emptied by hand, and told of as many others at once: nothing in numbers has changed.
+      redis.flush()
+      for (const one of ['new3', 'new4', 'new5']) await b.mirror.add(revocation(one))
+      await timers.advance(3000)
+      const all = 'new2,new3,new4,new5,old1'
+      assert.deepEqual([a.names(), b.names(), redis.revoked()].map(sorted), Array(3).fill(all))
+    })
+  }
+
+  it('no token is good again because Redis lost a revocation before anybody had looked', async () => {
+    const { timers, join, redis } = mirrored()
+    const [a, b] = [join(), join()]
+    await Promise.all([a.mirror.start(), b.mirror.start()])
+    assert.equal(await a.mirror.add(revocation('one')), true)
+    redis.flush()
+    await timers.advance(3000)
+    assert.deepEqual([a.names(), b.names(), redis.revoked()], ['one', 'one', 'one'])
+    const earlier = redis.snapshot()
+    assert.equal(await b.mirror.add(revocation('two')), true)
+    earlier()
+    await timers.advance(3000)
+    assert.deepEqual([a.names(), b.names(), redis.revoked()], ['one,two', 'one,two', 'one,two'])
+    // Told again because it was lost, and not because that was not noticed to have been enough.
+    const changes = redis.changes.length
+    await timers.advance(10_000)
+    assert.equal(redis.changes.length, changes)
+  })
+
+  it('no token is good again because Redis came back as it was some time ago, and went on from there', async () => {
+    const { timers, join, redis } = mirrored()
+    const [a, b] = [join(), join()]
+    await Promise.all([a.mirror.start(), b.mirror.start()])
+    await a.mirror.add(revocation('one'))
+    const earlier = redis.snapshot()
+    await a.mirror.add(revocation('two'))
+    await timers.advance(1000)
+    assert.equal(b.names(), 'one,two')
+    earlier()
+    // As many changes as there were.
+    await b.mirror.add(revocation('three'))
+    await timers.advance(3000)
+    assert.deepEqual([a.names(), b.names(), redis.revoked()].map(sorted), Array(3).fill('one,three,two'))
+    // Taken back for good: nobody brings it up again.
+    await a.mirror.remove(idOf(revocation('two')))
+    await timers.advance(3000)
+    assert.deepEqual([a.names(), b.names(), redis.revoked()].map(sorted), Array(3).fill('one,three'))
+  })
+
+  it('are never fewer again, whatever happens to Redis between gateways that add some', async () => {
+    const deeds = fc.array(
+      fc.constantFrom('add a', 'add b', 'flush', 'keep', 'restore', 'away', 'back', 'wait'),
+      {
+        maxLength: 25,
+      },
+    )
+    await fc.assert(
+      fc.asyncProperty(deeds, async (all) => {
+        const { timers, join, redis } = mirrored()
+        const gateways = [join(), join()] as const
+        await Promise.all(gateways.map(({ mirror }) => mirror.start()))
+        let restore = redis.snapshot()
+        const added: string[] = []
+        for (const deed of all) {
+          if (deed.startsWith('add')) {
+            added.push(`${added.length}`)
+            await gateways[deed === 'add a' ? 0 : 1].mirror.add(revocation(added.at(-1) as string))
+          } else if (deed === 'flush') redis.flush()
+          else if (deed === 'keep') restore = redis.snapshot()
+          else if (deed === 'restore') {
+            restore()
+            restore = redis.snapshot()
+          } else if (deed === 'wait') await timers.advance(1000)
+          else redis.away = deed === 'away'
+        }
+        redis.away = false
+        await timers.advance(4000)
+        const names = [...gateways.map((one) => one.names()), redis.revoked()]
+        assert.deepEqual(names.map(sorted), Array(3).fill(sorted(added.join())))
+      }),
+      { seed: 7, numRuns: 300 },
+    )
   })
 
   it('are forgotten once what they concern has expired, and what cannot be read is left out', async () => {
@@ -591,52 +753,94 @@ describe('revocations', () => {
     await timers.advance(1000)
     assert.equal(a.names(), 'long')
     await join().mirror.start()
-    assert.deepEqual([...redis.hash.keys()].toSorted(), ['x', 'y', idOf(revocation('long'))].toSorted())
+    assert.deepEqual(
+      [...redis.hash.keys()].toSorted(),
+      [':latest', 'x', 'y', idOf(revocation('long'))].toSorted(),
+    )
     assert.ok(log.includes('2 revocations in Redis cannot be read'))
   })
 
-  it('with a real Redis: two gateways, one list; killed, what was known still counts', {
-    timeout: 60_000,
-    ...needs('redis-server'),
-  }, async (t) => {
-    const redis = await startRedis(t)
-    const key = await signingKey('ES256', 'k')
-    const start = (staleAfter: number | string = '1h') =>
-      guarded(
-        t,
-        {
-          jwt: {
-            issuers: [{ issuer: ISSUER, audience: AUDIENCE, publicKey: key.pem }],
-            revocations: { refresh: '50ms', staleAfter },
-          },
+  describe('with a real Redis', { timeout: 60_000, ...needs('redis-server') }, () => {
+    const start = async (
+      t: TestContext,
+      url: string,
+      revocations: object = {},
+      key: SigningKey | undefined = undefined,
+    ) => {
+      const signed = key ?? (await signingKey('ES256', 'k'))
+      const issuers = [{ issuer: ISSUER, audience: AUDIENCE, publicKey: signed.pem }]
+      const jwt = { issuers, revocations: { refresh: '50ms', ...revocations } }
+      const gateway = await guarded(t, { jwt }, { config: { redis: { url, timeout: '2s' }, ...admin } })
+      return {
+        ...gateway,
+        key: signed,
+        revoke: async (jti: string) => {
+          const request = { method: 'POST', url: '/auth/revocations', payload: { jti } } as const
+          return (await gateway.app.admin?.inject(request))?.statusCode
         },
-        { config: { redis: { url: redis.url, timeout: '2s' }, ...admin } },
-      )
-    const [a, b] = [await start(), await start()]
-    const revoke = (jti: string) =>
-      a.app.admin?.inject({ method: 'POST', url: '/auth/revocations', payload: { jti } })
-    const token = (jti: string) => sign(key, claimsOf(ISSUER, { jti }))
-    const one = await token('one')
-    await until('word from Redis', async () => (await b.bring(one)).statusCode === 200)
-    assert.equal((await revoke('one'))?.statusCode, 201)
-    assert.equal((await a.bring(one)).statusCode, 401)
-    assert.ok((a.measured('jwt_revocations_age_seconds')[''] ?? 99) < 60)
-    await until('the other one', async () => (await b.bring(one)).statusCode === 401)
+        status: async (jti: string) =>
+          (await gateway.bring(await sign(signed, claimsOf(ISSUER, { jti })))).statusCode,
+        ready: async () => (await gateway.app.inject('/readyz')).statusCode,
+        said: (text: string) => gateway.log.filter((line) => line.includes(text)).length,
+      }
+    }
 
-    await redis.kill()
-    assert.equal((await revoke('two'))?.statusCode, 202)
-    assert.equal((await a.bring(await token('two'))).statusCode, 401)
-    assert.equal((await b.bring(one)).statusCode, 401)
-    assert.equal((await b.bring(await token('three'))).statusCode, 200)
-    // One that has never heard from Redis knows nothing of what is revoked.
-    const late = await start()
-    assert.equal((await late.bring(await token('three'))).statusCode, 503)
-    const careless = await start(0)
-    assert.equal((await careless.bring(await token('three'))).statusCode, 200)
+    it('the first request after a start is answered, and nothing is said of a Redis that is there', async (t) => {
+      const redis = await startRedis(t)
+      const it = await start(t, redis.url)
+      assert.equal(await it.status('one'), 200)
+      assert.equal(await it.ready(), 200)
+      assert.equal(it.said('Redis is away'), 0)
+    })
 
-    await redis.start()
-    await until('all again', async () => (await late.bring(await token('two'))).statusCode === 401)
-    await until('the lost one', async () => (await late.bring(one)).statusCode === 401)
+    it('two gateways, one list; killed, what was known still counts, and it is told again', async (t) => {
+      const redis = await startRedis(t)
+      const a = await start(t, redis.url)
+      const b = await start(t, redis.url, {}, a.key)
+      assert.deepEqual([await a.status('one'), await b.status('one')], [200, 200])
+      assert.equal(await a.revoke('one'), 201)
+      assert.equal(await a.status('one'), 401)
+      assert.ok((a.measured('jwt_revocations_age_seconds')[''] ?? 99) < 60)
+      await until('the other one', async () => (await b.status('one')) === 401)
+
+      await redis.kill()
+      // Told to the other one than before: it, and it alone, has as much to tell as Redis once had.
+      assert.equal(await b.revoke('two'), 202)
+      assert.deepEqual([await a.status('one'), await a.status('two')], [401, 200])
+      assert.deepEqual([await b.status('one'), await b.status('two')], [401, 401])
+      assert.equal(await b.status('three'), 200)
+
+      await redis.start()
+      for (const gateway of [a, b, await start(t, redis.url, {}, a.key)]) {
+        await until('one and two are refused', async () => {
+          return (await gateway.status('one')) === 401 && (await gateway.status('two')) === 401
+        })
+        assert.equal(await gateway.status('three'), 200)
+      }
+    })
+
+    it('started while it is away, a gateway is not ready until it has heard what is revoked', async (t) => {
+      const redis = await startRedis(t)
+      const old = await start(t, redis.url)
+      assert.equal(await old.revoke('one'), 201)
+      await redis.kill()
+      await until('it is missed', () => old.said('Redis is away') === 1)
+      const late = await start(t, redis.url, {}, old.key)
+      assert.deepEqual([await late.status('two'), await late.ready()], [503, 503])
+      // Who is replaced goes on, and is not taken out for what all are missing.
+      assert.deepEqual([await old.status('two'), await old.ready()], [200, 200])
+      const careless = await start(t, redis.url, { staleAfter: 0 }, old.key)
+      assert.deepEqual([await careless.status('two'), await careless.ready()], [200, 200])
+      const alone = await start(t, redis.url, { store: 'local' }, old.key)
+      assert.deepEqual([await alone.status('two'), await alone.ready()], [200, 200])
+      assert.equal(await alone.revoke('three'), 201)
+
+      await redis.start()
+      await until('ready', async () => (await late.ready()) === 200)
+      assert.equal(await late.status('two'), 200)
+      await until('what was lost', async () => (await late.status('one')) === 401)
+      assert.equal(await old.status('three'), 200, 'the list of one that is alone is its own')
+    })
   })
 })
 
@@ -664,6 +868,7 @@ describe('the config of jwt', () => {
         { issuer: 'https://d.example', audience: 'x' },
       ],
       from: { header: 'authorization' },
+      revocations: { store: 'redis' },
     }
     const { problems } = await readGateway({ auth: { jwt }, upstreams: {}, routes: [] }, 'test.config.ts')
     const said = problems.map(({ path, message }) => `${path.replace('auth.jwt.', '')}: ${message}`)
@@ -684,11 +889,13 @@ describe('the config of jwt', () => {
       `${at(12)}.issuer: is no https address, so its keys cannot be discovered; set \`jwksUri\`, \`publicKey\` or \`secret\``,
       `${at(13)}.issuer: stands there twice; put what differs into one entry`,
       'from.header: is where tokens are looked for anyway, after "Bearer"; take it out',
+      'revocations.store: there is no Redis; add `redis: { url: process.env.REDIS_URL }` to the config, or take "local"',
     ])
     const nonsense = {
       'https://a.example': { audience: 'x', algorithms: ['none'] },
       'https://b.example': {},
       'https://c.example': { audience: [] },
+      'https://c2.example': { audience: true },
       'https://d.example': { audience: 'x', algorithms: [] },
       'https://e.example': { audience: 'x', secret: 1234567 },
     }
@@ -703,8 +910,9 @@ describe('the config of jwt', () => {
         `${at(0)}.algorithms[0]`,
         `${at(1)}.audience`,
         `${at(2)}.audience`,
-        `${at(3)}.algorithms`,
-        `${at(4)}.secret`,
+        `${at(3)}.audience`,
+        `${at(4)}.algorithms`,
+        `${at(5)}.secret`,
       ],
     )
     assert.ok(refused.problems.every(({ message }) => !message.includes('1234567')))

@@ -112,6 +112,23 @@ test('a signed request goes through once, with whoever it is', async (t) => {
   )
 })
 
+test('a header that is covered and that Connection has taken out leaves the signature without it', async (t) => {
+  const { target, port, authority } = await started(t)
+  const ask5 = (headers: Record<string, string>) =>
+    ask(port, {
+      method: 'POST',
+      headers: {
+        ...headersFor({ authority, method: 'POST', digest: sha256('hello') }),
+        ...headers,
+        'Content-Length': 5,
+      },
+      body: 'hello',
+    })
+  assert.equal((await ask5({})).status, 200)
+  assert.equal((await ask5({ Connection: 'close, Content-Digest' })).status, 401)
+  assert.equal(target.seen.length, 1)
+})
+
 test('a body that is not the one that was signed is refused before any target is chosen', async (t) => {
   const gateway = await started(t)
   const { target, port, authority } = gateway
@@ -136,6 +153,20 @@ test('a body that is not the one that was signed is refused before any target is
   const get = (digest: string) => ask(port, { headers: headersFor({ authority, digest }) })
   assert.equal((await get(sha256(''))).status, 200)
   assert.equal((await get(sha256('x'))).status, 401)
+})
+
+test('a route that answers by itself takes no other body either', async (t) => {
+  const { port, authority } = await started(
+    t,
+    {},
+    { routes: [{ path: '/own', respond: { status: 202 }, auth: 'signature' }] },
+  )
+  const post = async (body: string) => {
+    const signed = headersFor({ method: 'POST', authority, target: '/own', digest: sha256('{"a":1}') })
+    const headers = { ...signed, 'content-length': body.length }
+    return (await ask(port, { method: 'POST', url: '/own', body, headers })).status
+  }
+  assert.deepEqual([await post('{"a":1}'), await post('{"a":2}')], [202, 401])
 })
 
 test('a body that cannot be held whole is refused, with what to do about it', async (t) => {

@@ -6,6 +6,7 @@ import gateway from '../../app.ts'
 import { claimHolds } from '../../plugins/authorization/demands.ts'
 import { methodsOf } from '../../plugins/authorization/methods.ts'
 import type { ConfigError } from '../../plugins/config/errors.ts'
+import { integer, object, withDefault } from '../../plugins/config/kit.ts'
 import { serverOptions } from '../../plugins/config/server.ts'
 import { claimAt } from '../../plugins/upstreams/identity.ts'
 import type { Collector } from '../../plugins/upstreams/measures.ts'
@@ -104,6 +105,25 @@ describe('authorization', () => {
       assert.equal(await status('/scopes', { scopes }), 403)
     assert.equal(await status('/any-scope', { scopes: ['b'] }), 200)
     assert.equal(await status('/any-scope', { scopes: ['c'] }), 403)
+  })
+
+  it('and the access line says which demand was not met', async () => {
+    const cause = async (url: string, identity?: Parameters<typeof as>[0], more: object = {}) => {
+      at.log.length = 0
+      await status(url, identity, more)
+      return at.log.map((line) => JSON.parse(line)).find((line) => 'cause' in line)?.cause
+    }
+    const deny: [why: string, ...Parameters<typeof cause>][] = [
+      ['scopes: lacks b', '/scopes', { scopes: ['a'] }],
+      ['anyScope: has none of a, b', '/any-scope', { scopes: ['c'] }],
+      ['roles: has none of admin, root', '/roles', {}],
+      ['allRoles: lacks root', '/all-roles', { roles: ['admin'] }],
+      ['claims: groups is not as demanded', '/claims', { claims: { org: { id: 'acme' } } }],
+      ['when: is not true', '/when', { claims: { level: 2 } }],
+      ['nobody knows who calls', '/roles'],
+      ['methods.POST: scopes: lacks write', '/methods', { scopes: ['read'] }, { method: 'POST' }],
+    ]
+    for (const [why, ...call] of deny) assert.equal(await cause(...call), why)
   })
 
   it('by roles', async () => {
@@ -259,11 +279,42 @@ describe('an authorizer of a plugin', () => {
       /"late" comes too late/,
     )
   })
+
+  it('of one’s own have their options checked at the start, all of them, and read with defaults', async (t) => {
+    const target = await startTarget(t)
+    const route = (path: string, custom: object) => ({ path, upstream: 'users', authorization: { custom } })
+    const kinds = { good: () => () => true, no: () => () => false }
+    const { app } = await withKinds(t, target, kinds, [route('/hours', { hours: { from: 9 } })])
+    assert.equal((await app.inject('/hours')).statusCode, 200, 'the default is there')
+    const wrong = withKinds(t, target, kinds, [
+      route('/a', { hours: { form: 9 } }),
+      route('/b', { hours: { from: '9' }, good: { better: true } }),
+      route('/c', { hours: { from: 9, to: 25 } }),
+      route('/d', { hours: { from: 9, to: undefined } }),
+    ])
+    await assert.rejects(wrong, (error: Error) => {
+      for (const line of [
+        'routes[3].authorization.custom.hours.form: unknown key; did you mean "from"',
+        'routes[3].authorization.custom.hours.from: is required',
+        'routes[4].authorization.custom.hours.from: must be a whole number',
+        'routes[4].authorization.custom.good: takes no options, but "better" is set; take it out',
+        'routes[5].authorization: there is no such hour',
+        'routes[6].authorization.custom.hours.to: is undefined, as a variable is that is not set',
+      ])
+        assert.ok(error.message.includes(line), `${line} in ${error.message}`)
+      return true
+    })
+  })
 })
 
 /** Kinds have to be there before the config is checked, as those of a plugin in `plugins/` are. */
-async function withKinds(t: { after(run: () => unknown): void }, target: TestTarget, kinds: object) {
-  const names = [...Object.keys(kinds)]
+async function withKinds(
+  t: { after(run: () => unknown): void },
+  target: TestTarget,
+  kinds: object,
+  more: readonly object[] = [],
+) {
+  const names = Object.keys(kinds)
   const loaded = await readGateway(
     {
       upstreams: { users: { targets: [{ origin: target.origin }] } },
@@ -274,6 +325,7 @@ async function withKinds(t: { after(run: () => unknown): void }, target: TestTar
           authorization: { custom: { [name]: {} } },
         })),
         { path: '/good-and-no', upstream: 'users', authorization: { custom: { good: {}, no: {} } } },
+        ...more,
       ],
     },
     'test.config.ts',
@@ -285,6 +337,14 @@ async function withKinds(t: { after(run: () => unknown): void }, target: TestTar
   // As soon as it is decorated: autoload's other plugins do so in their own time.
   const define = (): void => {
     for (const [name, create] of Object.entries(kinds)) app.defineAuthorizer(name as never, create as never)
+    app.defineAuthorizer(
+      'hours' as never,
+      (({ to }: { to: number }) => {
+        if (to > 24) throw new Error('there is no such hour')
+        return () => to === 17
+      }) as never,
+      object({ from: integer(), to: withDefault(integer(), 17) }) as never,
+    )
   }
   const decorate = app.decorate.bind(app)
   app.decorate = ((name: string, value: never) => {

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
+import { ExternalAuthorizer } from '../../plugins/authorization/external/external.ts'
+import { NoAnswerError } from '../../plugins/authorization/external/no-answer.ts'
 import type { Collector } from '../../plugins/upstreams/measures.ts'
 import { ServiceBreaker } from '../../plugins/upstreams/service-breaker.ts'
 import { startGateway } from '../support/gateway.ts'
@@ -13,14 +15,16 @@ async function setup(t: TestContext, answer: Answer, external: object, services 
   const authz = await Promise.all(Array.from({ length: services }, () => startTarget(t, answer)))
   const [first] = authz
   assert.ok(first !== undefined)
-  const gateway = await startGateway({
+  const log: string[] = []
+  const config = {
     upstreams: {
       users: { targets: [{ origin: target.origin }] },
       authz: { targets: authz.map(({ origin }) => ({ origin })), failover: { hedge: false } },
       ...more,
     },
     routes: [{ name: 'all', path: '/*', upstream: 'users', authorization: { external } }],
-  } as object)
+  }
+  const gateway = await startGateway(config as object, { log: (line) => log.push(line) })
   // Not waited for: a closing gateway lingers, and the next test need not.
   t.after(() => {
     gateway.app.server.closeAllConnections()
@@ -36,7 +40,7 @@ async function setup(t: TestContext, answer: Answer, external: object, services 
     })
     return found
   }
-  return { target, authz, first, gateway, port: gateway.port, count }
+  return { target, authz, first, gateway, port: gateway.port, count, log }
 }
 
 const allow: Answer = (_seen, response) => void response.end()
@@ -102,6 +106,24 @@ describe('a service is asked', () => {
     assert.equal(count('denied'), 2)
   })
 
+  it('and where it sends clients, to log in, they are sent if they may see `location`', async (t) => {
+    const location = 'https://id.example.com/login?rd=%2Fa'
+    const { target, port, count } = await setup(
+      t,
+      (_seen, response) => void response.writeHead(302, { location, 'set-cookie': 'csrf=1' }).end('inside'),
+      { upstream: 'authz', onFailure: 'allow', toClient: ['location', 'set-cookie'], cache: { ttl: '1m' } },
+    )
+    for (let i = 0; i < 2; i++) {
+      const { status, headers, body } = await ask(port, { url: '/a' })
+      assert.deepEqual(
+        [status, headers['location'], headers['set-cookie'], headers['cache-control'], body.length],
+        [302, location, ['csrf=1'], 'no-store', 0],
+      )
+    }
+    assert.equal(target.seen.length, 0)
+    assert.deepEqual([count('denied'), count('cached')], [2, 0])
+  })
+
   it('and what it says is told to the upstream, in place of what a client says in any spelling', async (t) => {
     const { target, port } = await setup(
       t,
@@ -133,8 +155,6 @@ describe('a service is asked', () => {
 describe('a service that fails', () => {
   const FAULTS: [string, Answer | 'dead'][] = [
     ['answers 500', (_seen, response) => void response.writeHead(500).end()],
-    ['answers 302', (_seen, response) => void response.writeHead(302, { location: '/' }).end()],
-    ['answers 404', (_seen, response) => void response.writeHead(404).end()],
     ['says nothing', () => {}],
     ['hangs up', (_seen, _response, request) => void request.socket.destroy()],
     ['speaks no HTTP', (_seen, _response, request) => void request.socket.end('200 come in\r\n\r\n')],
@@ -168,6 +188,91 @@ describe('a service that fails', () => {
       assert.equal(open.count('failed'), 1)
     })
   }
+
+  for (const status of [300, 302, 400, 404, 407, 429, 431]) {
+    it(`is not what one that answers ${status} is: a client that brings it about has opened no door`, async (t) => {
+      const { port, target, first, count, log } = await setup(
+        t,
+        ({ headers }, response) => {
+          const wanted = Number(headers['x-want'] ?? 200)
+          response.writeHead(wanted, { location: 'https://inside.example/' }).end()
+        },
+        { upstream: 'authz', headers: ['x-want'], onFailure: 'allow', cache: { ttl: '1m' } },
+      )
+      for (let i = 0; i < 7; i++) {
+        const refused = await ask(port, { headers: { 'x-want': status } })
+        assert.equal(refused.status, 403)
+        assert.equal(JSON.parse(refused.body.toString()).code, 'GTW_FORBIDDEN')
+        assert.equal(refused.headers['location'], undefined)
+      }
+      assert.equal(target.seen.length, 0)
+      assert.equal((await ask(port)).status, 200, 'others are neither shut out nor let in unasked')
+      assert.equal(first.seen.length, 8, 'nor is it kept: it was no word on the caller')
+      assert.deepEqual([count('denied'), count('failed')], [7, 0])
+      assert.match(
+        log.join(''),
+        new RegExp(`"cause":"the service that authorizes answered with status ${status}"`),
+      )
+    })
+  }
+
+  it('is not asked what is too large for it, nor is anybody let in for that', async (t) => {
+    const { port, target, first, count } = await setup(t, allow, {
+      upstream: 'authz',
+      onFailure: 'allow',
+      questionLimit: '2KiB',
+    })
+    const long = 'x'.repeat(1200)
+    for (let i = 0; i < 7; i++) {
+      const refused = await ask(port, { url: `/${long}`, headers: { cookie: long } })
+      assert.equal(refused.status, 431)
+    }
+    assert.deepEqual([target.seen.length, first.seen.length, count('denied')], [0, 0, 7])
+    assert.equal((await ask(port, { url: `/${long}` })).status, 200)
+    assert.equal((await ask(port, { headers: { 'x-other': `${long}${long}` } })).status, 200)
+  })
+
+  it('is not what an authorizer is that cannot put the question: nobody is let in for that', async () => {
+    const breaker = new ServiceBreaker(
+      { failures: 1, firstMs: 1000, longestMs: 5000 },
+      { now: () => 0, random: () => 0 },
+    )
+    const config = {
+      headers: [],
+      toUpstream: [],
+      toClient: [],
+      onFailure: 'allow',
+      concurrency: 1,
+      questionLimit: 8192,
+    }
+    let broken = true
+    const external = new ExternalAuthorizer(config as never, {
+      breaker,
+      now: () => 0,
+      digest: (text) => text,
+      async ask() {
+        if (broken) throw new TypeError('Invalid character in header content')
+        throw new NoAnswerError('ECONNREFUSED')
+      },
+      failed() {},
+    })
+    const request = {
+      method: 'GET',
+      url: '/',
+      protocol: 'http',
+      ip: '127.0.0.1',
+      id: '1',
+      headers: {},
+      raw: { headers: {} },
+      identity: null,
+    }
+    const authorize = async () => external.authorize(request as never, {} as never)
+    await assert.rejects(authorize, TypeError)
+    assert.equal(breaker.open, false)
+    broken = false
+    assert.equal(await authorize(), true)
+    assert.equal(breaker.open, true)
+  })
 
   it('is left alone after five failures, and asked again by one request', async (t) => {
     let well = false
@@ -234,10 +339,11 @@ describe('a service that fails', () => {
         await held
         response.end()
       },
-      { upstream: 'authz', timeout: '30s', onFailure: 'deny', concurrency: 2 },
+      { upstream: 'authz', timeout: '30s', onFailure: 'allow', concurrency: 2 },
     )
     const waiting = [ask(port), ask(port)]
     await eventually(() => first.seen.length === 2, 'two questions')
+    // Whoever floods it would else let everybody in.
     assert.equal((await ask(port)).status, 503)
     free()
     assert.deepEqual(
@@ -362,6 +468,9 @@ it('the breaker opens, probes one at a time and waits longer each time', () => {
   }
   now += 5000
   assert.equal(breaker.admit(), true)
+  // Who was let through and could not ask after all leaves it to the next one.
+  breaker.undecided()
+  assert.deepEqual([breaker.open, breaker.admit(), breaker.admit()], [true, true, false])
   breaker.succeeded()
   assert.equal(breaker.open, false)
   assert.deepEqual([fail(), fail(), fail(), fail()], [false, false, false, false])

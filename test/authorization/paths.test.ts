@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
+import { Lookalikes } from '../../plugins/authorization/lookalikes.ts'
 import { readingsOf } from '../../plugins/authorization/readings.ts'
 import { buildGateway, rawRequest, startGateway } from '../support/gateway.ts'
 import { startTarget, type TestTarget } from '../support/target.ts'
@@ -33,6 +34,7 @@ const parameters: Step = (path) =>
 const backslash: Step = (path) => path.split('\\').join('/')
 const nul: Step = (path) => path.split('\0')[0] as string
 const mark: Step = (path) => path.split(/[?#]/)[0] as string
+const streams: Step = (path) => path.replace(/:[^/\\:]*:\$[^/\\]*/g, '')
 const spaces: Step = (path) => path.replace(/[\t\n\r]/g, '').trim()
 const ends: Step = (path) =>
   path
@@ -71,6 +73,8 @@ const SERVERS: Readonly<Record<string, readonly Step[]>> = {
   IIS: [decodeIis, backslash, dots, ends, lower],
   'IIS, decoding twice': [decodeIis, decodeIis, backslash, dots, ends, lower],
   Windows: [decode, backslash, ends, dots, lower],
+  NTFS: [decode, backslash, streams, ends, dots, lower],
+  'NTFS behind IIS': [decodeIis, decodeIis, backslash, dots, ends, streams, ends, lower],
   everything: [decodeIis, decodeIis, lower, parameters, backslash, nul, mark, spaces, ends, dots],
   'everything, otherwise': [
     parameters,
@@ -163,6 +167,10 @@ describe('around a guarded prefix', () => {
     for (const name of ['x-original-url', 'x-rewrite-url', 'x-forwarded-prefix', 'x-forwarded-uri'])
       assert.equal((await attack('/admin/x', `${name}: /open\r\n`)).status, 403, name)
     assert.equal((await attack('/open', 'host: b\r\n')).status, 400)
+    for (const name of ['X-Original-URL', 'x-rewrite-url', 'X_Rewrite_Url', 'x.original.url']) {
+      assert.equal((await attack('/open', `${name}: /admin/x\r\n`)).status, 200)
+      assert.equal(target.seen.at(-1)?.headers[name.toLowerCase()], undefined, name)
+    }
   })
 
   it('there is no way by any combination of them', async () => {
@@ -226,6 +234,9 @@ describe('around a guarded prefix', () => {
       '%09',
       '%253b',
       '%3b',
+      '::$DATA',
+      '%3a:$x/y',
+      '%20:a:%24b.',
       '/..;/x',
       '/../x',
     )
@@ -281,7 +292,7 @@ describe('around a guarded prefix', () => {
 })
 
 describe('readings', () => {
-  const of = (path: string) => readingsOf(path, (segment) => segment, true)
+  const of = readingsOf
 
   it('of a plain path are none, and of a convoluted one too many', () => {
     for (const path of ['/', '/users/42', '/a.b/c-d_e~f', '/a:b@c,d']) assert.deepEqual(of(path), [])
@@ -343,6 +354,95 @@ describe('routes', () => {
     )
   })
 
+  it('that guard a path with capitals guard it in small letters too', async () => {
+    const closed = { authorization: { when: 'false' } }
+    const routes = [
+      { path: '/adminPanel/*', ...closed },
+      { path: '/users/:userId/Secret', ...closed },
+      { path: /\/Internal(?:\/.*)?/, ...closed },
+      { path: '/%C3%89tat', ...closed },
+      { path: '/Api/*' },
+      { path: '/api/Admin', ...closed },
+      { path: '/*' },
+    ]
+    const asked = [
+      '/adminpanel/x',
+      '/ADMINPANEL/x',
+      '/adminpanel',
+      '/a%64minpanel/',
+      '/users/Me/secret',
+      '/internal/x',
+      '/INTERNAL',
+      '/%C3%A9tat',
+      '/%C3%A9TAT',
+      '/Api/admin',
+      '/aPI/aDMIN',
+    ]
+    assert.deepEqual(
+      await statusesOf(routes, asked),
+      asked.map(() => 400),
+    )
+    assert.deepEqual(
+      await statusesOf(routes, ['/adminPanel/x', '/users/Me/Secret', '/Internal/x', '/api/Admin']),
+      [403, 403, 403, 403],
+    )
+    const honest = ['/Api/Users', '/adminpanels', '/users/Me/Secrets', '/README.md', '/%C3%89t%C3%A9']
+    assert.deepEqual(
+      await statusesOf(routes, honest),
+      honest.map(() => 200),
+    )
+  })
+
+  it('that differ by capitals only, of which one is guarded, are one to many servers', async () => {
+    const routes = [
+      { path: '/Tools/*' },
+      { path: '/tools/*', authorization: { when: 'false' } },
+      { path: '/*' },
+    ]
+    for (const order of [routes, routes.toReversed()])
+      assert.deepEqual(await statusesOf(order, ['/Tools/x', '/TOOLS/x', '/tools/x']), [400, 400, 403])
+    const lines: string[] = []
+    const app = await buildGateway(
+      {
+        upstreams: { main: { targets: [{ origin: target.origin }] } },
+        routes: routes.map((route) => ({ upstream: 'main', ...route })),
+      },
+      { log: (line) => lines.push(line) },
+    )
+    await app.ready()
+    closing.push(app.close())
+    const told = lines.filter((line) => line.includes('all requests of a route are refused'))
+    assert.equal(told.length, 1)
+    assert.match(String(told[0]), /"route":"\/Tools\/\*","other":"\/tools\/\*"/)
+  })
+
+  it('are guarded in any case though an open one is a regular expression', async () => {
+    const routes = [guarded, { path: /\/(?!admin).*/ }]
+    const asked = ['/admin/x', '/ADMIN/x', '/Admin', '/%41dmin/x', '/Files/x', '/files/X']
+    assert.deepEqual(await statusesOf(routes, asked), [403, 400, 400, 400, 200, 200])
+    const text = [guarded, { path: '~/(?!admin).*' }]
+    assert.deepEqual(await statusesOf(text, ['/ADMIN/x', '/Files/x']), [400, 200])
+  })
+
+  it('are not got around by a parameter that comes twice, though they are found by it', async () => {
+    const routes = [{ ...guarded, query: { v: '2' } }, { path: '/*' }]
+    const asked = ['/admin/x?v=1', '/ADMIN/x?v=1', '/ADMIN/x?v=2', '/ADMIN/x?v=1&v=2', '/admin;a/x?v=1&v=2']
+    assert.deepEqual(await statusesOf(routes, asked), [200, 200, 400, 400, 400])
+  })
+
+  it('are not got around by a stream of NTFS', async () => {
+    const asked = [
+      '/admin::$DATA/x',
+      '/admin::$INDEX_ALLOCATION/x',
+      '/admin:$i30:$INDEX_ALLOCATION/x',
+      '/admin%3A%3A%24INDEX_ALLOCATION/x',
+      '/ADMIN::$index_allocation/x',
+      '/v1/admin:batch',
+      '/admin:$x',
+    ]
+    assert.deepEqual(await statusesOf([guarded, { path: '/*' }], asked), [400, 400, 400, 400, 400, 200, 200])
+  })
+
   it('of another host have nothing to do with it', async () => {
     const routes = [{ ...guarded, host: 'admin.example.com' }, { path: '/*' }]
     assert.equal(await statusOf(routes, '/ADMIN/x'), 200)
@@ -365,6 +465,26 @@ describe('routes', () => {
     }))
     const asked = ['/reports/', '/reports//', '/users/1/', '/own', '/elsewhere/']
     assert.deepEqual(await statusesOf([...closed, { path: '/*' }], asked), [400, 400, 400, 400, 200])
+  })
+
+  it('nor where a regular expression wants the slash', async () => {
+    const closed = { path: /\/own\//, authorization: { when: 'false' } }
+    assert.deepEqual(await statusesOf([closed, { path: '/*' }], ['/own/', '/own', '/owner']), [403, 400, 200])
+  })
+
+  it('that demand different things in words that JSON does not have are not taken for the same', () => {
+    for (const [a, b] of [
+      [/a/, /b/],
+      [() => 1, () => 2],
+      [1n, 2n],
+    ]) {
+      const guardedBy = (kind: unknown) => ({
+        config: { path: '/x', upstream: 'main', authorization: { custom: { kind } } },
+      })
+      const [one, other] = [guardedBy(a), guardedBy(b)]
+      assert.equal(new Lookalikes([one, other]).concerns(one), true, String(a))
+      assert.equal(new Lookalikes([one, guardedBy(a)]).concerns(one), false, String(a))
+    }
   })
 
   it('a limit of one route is not got around by a path that looks like its own', async () => {

@@ -26,6 +26,35 @@ describe('a half-open breaker', () => {
     assert.equal(halfOpenWith(50, { probes: 3 }).admitted(1000), 3)
   })
 
+  it('lets one more in when a probe takes long: an answer of minutes must not keep everybody out', () => {
+    const { breaker, clock, admitted } = halfOpenWith(0)
+    assert.equal(admitted(5), 1)
+    clock.advance(999)
+    assert.equal(admitted(5), 0)
+    clock.advance(1)
+    assert.equal(admitted(5), 1)
+    breaker.settle(ok(), clock.now())
+    assert.equal(admitted(5), 1)
+    breaker.settle(ok(), clock.now())
+    assert.equal(breaker.state, 'closed')
+    breaker.settle(ok(), clock.now())
+    assert.equal(breaker.state, 'closed', 'the long one ends')
+  })
+
+  it('wants anything at all when nothing that could be risked has come for openFor', () => {
+    const { breaker, clock, attempt } = halfOpenWith(0)
+    clock.advance(4999)
+    assert.equal(breaker.starved, false)
+    clock.advance(1)
+    assert.equal(breaker.starved, true)
+    attempt(ok())
+    assert.equal(breaker.starved, false, 'one at a time')
+    clock.advance(5000)
+    attempt(ok())
+    assert.equal(breaker.state, 'closed')
+    assert.equal(breaker.starved, false)
+  })
+
   it('closes when enough probes have succeeded', () => {
     const { breaker, told, attempt } = halfOpenWith(0)
     attempt(ok())

@@ -38,8 +38,29 @@ describe('the config file', () => {
 
   const BAD: [name: string, text: string | undefined, message: RegExp][] = [
     ['missing.ts', undefined, /^no such file; set GATEWAY_CONFIG to the path of your config$/],
-    ['syntax.ts', 'export default {\n  upstreams: { a: [ }\n}\n', /^cannot be loaded: .*\S/],
-    ['throws.ts', "throw new Error('the vault is shut')", /^cannot be loaded: the vault is shut$/],
+    [
+      'syntax.ts',
+      'export default {\n  upstreams: { a: [ }\n}\n',
+      /^cannot be loaded: Expression expected \(syntax\.ts:2:21\)$/,
+    ],
+    [
+      'enum.ts',
+      'enum A { B }\nexport default {}',
+      /^cannot be loaded: .*enum.* \(enum\.ts:1:1\); types are only taken out, so write what is left/,
+    ],
+    [
+      'throws.ts',
+      "throw new Error('the vault is shut')",
+      /^cannot be loaded: the vault is shut \(throws\.ts:1:7\)$/,
+    ],
+    ['throws-nothing.ts', 'throw Object.create(null)', /^cannot be loaded: an object$/],
+    ['throws-a-text.ts', "throw 'up'", /^cannot be loaded: up$/],
+    [
+      'inside.ts',
+      'const a = 1\nexport default { a: b }',
+      /^cannot be loaded: b is not defined \(inside\.ts:2:21\)$/,
+    ],
+    ['map.ts', 'export default new Map()', /^exports no config/],
     ['import.ts', "import './nowhere.ts'\nexport default {}", /^cannot be loaded: .*nowhere\.ts/],
     [
       'named.ts',
@@ -103,7 +124,11 @@ describe('schemas', () => {
   })
 
   it('a check that stumbles over what the schema refused adds nothing and hides nothing', async () => {
-    const { problems } = await readGateway({ upstreams: { users: null }, routes: [null] }, 'my.ts')
-    assert.deepEqual(problems.map(({ path }) => path).toSorted(), ['routes[0]', 'upstreams.users'])
+    const { problems } = await readGateway({ upstreams: { users: null }, routes: [null, new Map()] }, 'my.ts')
+    assert.deepEqual(problems.map(({ path }) => path).toSorted(), [
+      'routes[0]',
+      'routes[1]',
+      'upstreams.users',
+    ])
   })
 })

@@ -113,6 +113,102 @@ describe('a config is refused for', () => {
       route(to({ methods: ['get'] })),
       'routes[0].methods[0]: "get" is not of the right form; write methods in capitals: "GET"',
     ],
+    [
+      'a method that nobody reads',
+      route(to({ methods: ['GTE', 'CONNECT', 5] })),
+      'routes[0].methods[0]: "GTE" is no method that Node reads; did you mean "GET"?',
+      'routes[0].methods[1]: CONNECT is for proxies that clients choose, and never gets here; take it out',
+      'routes[0].methods[2]: must be text, is 5',
+    ],
+    [
+      'a path and a condition that are none, each told once',
+      route({ path: 5n, upstream: 'users', headers: { 'x-b': 5 } }),
+      'routes[0].headers["x-b"]: must be text (the exact value), a regular expression, true (present) or false (absent)',
+      'routes[0].path: must be a path like "/users/*" or a regular expression, is 5n',
+    ],
+    [
+      'a faulty path, once, whatever makes use of it',
+      route(to({ path: '/a/:id.json', rewrite: '/b/:id' })),
+      'routes[0].path: the path "/a/:id.json": ":id.json" is no parameter; one is ":name" and fills its whole segment',
+    ],
+    [
+      'parameters of other gateways',
+      route(to({ path: '/a/{id}' }), to({ path: '/b/<int:id>' }), to({ path: '/c/[id]/d' })),
+      'routes[0].path: the path "/a/{id}": "{id}" would be taken to the letter; write ":id"',
+      'routes[1].path: the path "/b/<int:id>": "<int:id>" would be taken to the letter; write ":id"',
+      'routes[2].path: the path "/c/[id]/d": "[id]" would be taken to the letter; write ":id"',
+    ],
+    [
+      'a path that is refused before it is matched',
+      route(to({ path: '/a%2Fb' })),
+      'routes[0].path: would never match, since requests with %2F or %5C are refused; set `server.encodedSlash`',
+    ],
+    [
+      'a rewrite, a redirect and a host that cannot be',
+      route(to({ rewrite: 'v2' }), { path: '/y', redirect: 'ftp://a' }, to({ path: '/z', host: 'a:80' })),
+      'routes[0].rewrite: rewrite "v2" must start with "/"; did you mean "/v2"?',
+      'routes[1].redirect.to: "ftp://a" must be "http(s)://host/..." or start with one "/", before any placeholder',
+      'routes[2].host: the host "a:80" has a port, and hosts are matched without it; write "a"',
+    ],
+    [
+      'headers that HTTP does not know, all of them, wherever they are written',
+      route(
+        to({
+          requestHeaders: { set: { 'a b': '1', TE: 'x' }, add: { host: 'b' }, remove: ['te', 'x', 'X'] },
+          responseHeaders: { add: { 'x-a': 'a\r\nb: c', 'x-b': '\u0142' }, set: { 'x-ip': '$remote_addr' } },
+        }),
+        { path: '/y', respond: { headers: { 'content-length': '5', 'x-c': '\n', 'x-d': '{{ host }}' } } },
+      ),
+      'routes[0].requestHeaders.add.host: a request has exactly one host; use `set` to change it',
+      'routes[0].requestHeaders.remove[0]: "te" belongs to the connection and is the gateway\'s; leave it out',
+      'routes[0].requestHeaders.remove[2]: "X" is named twice, since headers do not care for case; leave one',
+      'routes[0].requestHeaders.set.TE: "TE" belongs to the connection and is the gateway\'s; leave it out',
+      'routes[0].requestHeaders.set["a b"]: "a b" is no header name',
+      'routes[0].responseHeaders.add["x-a"]: holds a line break or a character outside latin1; take it out',
+      'routes[0].responseHeaders.add["x-b"]: holds a line break or a character outside latin1; take it out',
+      'routes[0].responseHeaders.set["x-ip"]: "$remote_addr" would be sent as it is, since there are no variables here; write the value, or set it in a plugin',
+      'routes[1].respond.headers["content-length"]: "content-length" belongs to the connection and is the gateway\'s; leave it out',
+      'routes[1].respond.headers["x-c"]: holds a line break or a character outside latin1; take it out',
+      'routes[1].respond.headers["x-d"]: "{{ host }}" would be sent as it is, since there are no variables here; write the value, or set it in a plugin',
+    ],
+    [
+      'what is wrong with other routes too, at once',
+      route(to({ methods: ['get'] }), to({ path: 'y' }), to({ path: '/z' }), to({ path: '/z' }), {
+        path: '/w',
+      }),
+      'routes[0].methods[0]: "get" is not of the right form; write methods in capitals: "GET"',
+      'routes[1].path: must be a path like "/users/*" or a regular expression, is "y"',
+      'routes[3]: is never reached: routes[2] matches all that it matches and comes before it; remove it, move it up, or give it a condition of its own',
+      'routes[4]: goes nowhere; give it an `upstream`, a `split`, a `redirect`, a `respond` or an `endpoint`',
+    ],
+    [
+      'small methods in an authorization',
+      route(to({ auth: 'jwt', authorization: { methods: { get: { roles: ['a'] } } } })),
+      'routes[0].auth: accepts "jwt", which is not set up; add `auth.jwt` to the config',
+      'routes[0].authorization.methods.get: is not a good name; write methods in capitals: "GET"',
+    ],
+    [
+      'certificates that nobody can have',
+      {
+        ...route(),
+        listeners: [{ port: 4444, tls: { cert: 'no.pem', key: 'no.key', clientAuth: 'require' } }],
+      },
+      'listeners[0].tls.cert: no file "no.pem"; give PEM text or the path of a PEM file',
+      'listeners[0].tls.clientAuth: asks for certificates of nobody; give a `clientCa`, or take this out',
+      'listeners[0].tls.key: no file "no.key"; give PEM text or the path of a PEM file',
+    ],
+    [
+      'certificates of which half is missing',
+      {
+        ...route(),
+        listeners: [{ port: 4444, tls: { cert: 'no.pem', more: [{ key: 'no.key' }, 'no.pem'] } }],
+      },
+      'listeners[0].tls.cert: no file "no.pem"; give PEM text or the path of a PEM file',
+      'listeners[0].tls.key: is required',
+      'listeners[0].tls.more[0].cert: is required',
+      'listeners[0].tls.more[0].key: no file "no.key"; give PEM text or the path of a PEM file',
+      'listeners[0].tls.more[1]: must be an object, is "no.pem"',
+    ],
     ['no methods', route(to({ methods: [] })), 'routes[0].methods: needs at least one method'],
   ]
   for (const [name, config, ...lines] of CASES) {
@@ -121,6 +217,45 @@ describe('a config is refused for', () => {
       assert.deepEqual(
         problems.map(({ path, message }) => `${path}: ${message}`),
         lines,
+      )
+    })
+  }
+
+  // Guards and conditions that would be gone without a word.
+  const unset = process.env['HOLDFAST_NO_SUCH_VARIABLE']
+  const UNSET: [path: string, config: object][] = [
+    ['addresses', { ...route(), addresses: unset }],
+    ['addresses.allow', { ...route(), addresses: { allow: unset, deny: ['10.0.0.1'] } }],
+    ['auth', { ...route(), auth: unset }],
+    [
+      'auth.jwt.issuers[0].secret',
+      { ...route(), auth: { jwt: { issuers: [{ issuer: 'https://a', audience: 'b', secret: unset }] } } },
+    ],
+    ['consumers', { ...route(), consumers: unset }],
+    ['identityHeaders.jwt', { ...route(), identityHeaders: { jwt: unset } }],
+    ['listeners[0].tls', { ...route(), listeners: [{ port: 4444, tls: unset }] }],
+    ['rateLimits.limits', { ...route(), rateLimits: { limits: unset } }],
+    ['redis', { ...route(), redis: unset }],
+    ['routes[0].host', route(to({ host: unset }))],
+    ['routes[0].methods', route(to({ methods: unset }))],
+    ['routes[0].headers', route(to({ headers: unset }))],
+    ['routes[0].headers["x-key"]', route(to({ headers: { 'x-key': unset } }))],
+    ['routes[0].query.key', route(to({ query: { key: unset } }))],
+    ['routes[0].cookies.key', route(to({ cookies: { key: unset } }))],
+    ['routes[0].cors', route(to({ cors: unset }))],
+    ['routes[0].rateLimit[0].by', route(to({ rateLimit: { max: 1, per: '1s', by: unset } }))],
+    ['routes[0].requestHeaders.set["x-key"]', route(to({ requestHeaders: { set: { 'x-key': unset } } }))],
+    ['server.tls', { ...route(), server: { tls: unset } }],
+    ['server.tls.more', { ...route(), server: { tls: { cert: 'x', key: 'x', more: unset } } }],
+    ['upstreams.users.rateLimit', upstream({ rateLimit: unset })],
+  ]
+  for (const [path, config] of UNSET) {
+    it(`${path} from a variable that is not set`, async () => {
+      const { problems } = await refusal(config)
+      const message = 'is undefined, as a variable is that is not set; give it a value, or leave the key out'
+      assert.deepEqual(
+        problems.filter((problem) => problem.path === path),
+        [{ path, message }],
       )
     })
   }

@@ -32,6 +32,7 @@ describe('a duration', () => {
     '1.s',
     '1m30s',
     '1min',
+    `${'9'.repeat(400)}s`,
     -1,
     Number.NaN,
   ]
@@ -54,6 +55,12 @@ describe('a size', () => {
   it('knows powers of two only, so that nobody is 2.4 % off', () => {
     for (const text of ['1KB', '1kb', '1k', '1 KiB', '1MB', '1Mib', '-1B'])
       assert.equal(parseSize(text), undefined)
+  })
+
+  it('is a number that is counted with exactly', () => {
+    assert.equal(parseSize(Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER)
+    for (const size of [2 ** 53, `${'9'.repeat(400)}B`, '99999999GiB', 1e300])
+      assert.equal(parseSize(size), undefined)
   })
 })
 

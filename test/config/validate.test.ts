@@ -6,6 +6,7 @@ import {
   decimal,
   duration,
   flag,
+  guarded,
   integer,
   list,
   nonEmptyList,
@@ -46,6 +47,12 @@ const SCHEMA = object({
   headers: optional(record(text())),
   redirect: optional(shorthand('to', object({ to: text(), status: withDefault(integer(), 308) }))),
   anything: optional(custom<unknown>(() => undefined)),
+  picky: optional(custom<string>((value) => `"${value}" is none`, { remedy: 'give up' })),
+  gate: guarded(
+    optional(object({ allow: optional(list(text())), deep: optional(object({ key: optional(text()) })) })),
+  ),
+  kinds: guarded(optional(object({}, { open: true }) as never)),
+  free: optional(object({ lock: guarded(withDefault(flag(), true)), note: optional(text()) })),
   limits: section({
     wait: withDefault(duration(), '3s'),
     deep: section({ size: withDefault(size(), '64KiB') }),
@@ -66,6 +73,7 @@ describe('a problem says what is wrong and what to do', () => {
     [{ name: '' }, 'name: must not be empty'],
     [{ name: 5 }, 'name: must be text, is 5'],
     [{ name: null }, 'name: must be text, is null'],
+    [{ word: 'A'.repeat(300) }, `word: "${'A'.repeat(200)}..." is not of the right form; use small letters`],
     [{ name: () => {} }, 'name: must be text, is a function'],
     [{ count: 0 }, 'count: must be at least 1, is 0'],
     [{ count: 10 }, 'count: must be at most 9, is 10'],
@@ -86,6 +94,9 @@ describe('a problem says what is wrong and what to do', () => {
     [{ size: '1KB' }, 'size: must be a size like "64KiB", "10MiB" or bytes, is "1KB"'],
     [{ size: '2MiB' }, 'size: must be at most 1MiB, is "2MiB"'],
     [{ size: 0 }, 'size: must be at least 1, is 0'],
+    // A timer of more than 2^31 ms fires at once.
+    [{ limits: { wait: '30d' } }, 'limits.wait: must be at most 24d, is "30d"'],
+    [{ limits: { wait: 2 ** 31 } }, 'limits.wait: must be at most 24d, is 2147483648'],
     [{ to: 'user', upstreams: { users: {} } }, 'to: no upstream is named "user"; did you mean "users"?'],
     [{ to: 'user', upstreams: {} }, 'to: no upstream is named "user"; there are none'],
     [{ to: 'toString', upstreams: {} }, 'to: no upstream is named "toString"; there are none'],
@@ -128,6 +139,101 @@ describe('a problem says what is wrong and what to do', () => {
       assert.equal(validate(SCHEMA, input).problems.length, 1)
     })
   }
+})
+
+describe('what is no plain data is refused and left alone', () => {
+  class Limits {
+    wait = '1s'
+  }
+  const getter = (get: () => unknown) => Object.defineProperty({}, 'count', { get, enumerable: true })
+  const circle: { limits: Record<string, unknown> } = { limits: {} }
+  circle.limits['wait'] = circle
+  let deep: unknown = 'x'
+  for (let i = 0; i < 5000; i++) deep = { deep }
+  const cases: [input: unknown, message: RegExp][] = [
+    [{ limits: new Map([['wait', '1s']]) }, /^limits: must be an object, is a Map$/],
+    [{ limits: new Date(0) }, /^limits: must be an object, is a Date$/],
+    [{ limits: /x/ }, /^limits: must be an object, is a RegExp$/],
+    [{ limits: Promise.resolve({}) }, /^limits: must be an object, is a Promise$/],
+    [{ limits: new Limits() }, /^limits: must be an object, is a Limits$/],
+    [{ limits: Object.create({ wait: '1s' }) }, /^limits: must be an object, is an object with a prototype/],
+    [{ headers: new Headers({ a: 'b' }) }, /^headers: must be an object, is a Headers$/],
+    [{ items: new Set([1]) }, /^items: must be a list, is a Set$/],
+    [{ items: Uint8Array.of(1) }, /^items: must be a list, is a Uint8Array$/],
+    [{ split: new Map() }, /^split: must be an object, is a Map$/],
+    [new Map(), /^: must be an object, is a Map$/],
+    [Promise.resolve({}), /^: must be an object, is a Promise$/],
+    [circle, /^limits\.wait: contains itself/],
+    [{ anything: deep }, /^anything\.deep.*: is nested deeper than \d+ levels/],
+    [
+      getter(() => {
+        throw new Error('the vault is shut')
+      }),
+      /^count: cannot be read: the vault is shut/,
+    ],
+    [{ mode: Symbol('fast') }, /^mode: Symbol\(fast\) is not one of the choices; there is/],
+    [{ mode: [Symbol('fast')] }, /^mode: a list is not one of the choices; there is/],
+    [{ mode: { toString: 1 } }, /^mode: an object is not one of the choices; there is/],
+    [{ to: [Symbol('x')], upstreams: { users: {} } }, /^to: no upstream is named a list/],
+    [{ to: { toString: 1 }, upstreams: { users: {} } }, /^to: no upstream is named an object/],
+    [{ upstreams: 5, to: 'users' }, /^upstreams: must be an object, is 5$/],
+    [{ count: 5n }, /^count: must be a whole number, is 5n$/],
+    [{ name: Object.create(null) }, /^name: must be text, is an object$/],
+    [{ picky: Symbol('x') }, /^picky: is Symbol\(x\); give up$/],
+    [{ picky: { toString: 1 } }, /^picky: is an object; give up$/],
+  ]
+  for (const [input, message] of cases) {
+    it(String(message), () => assert.match(told(input)[0] ?? 'taken', message))
+  }
+
+  it('an instance is not written to', () => {
+    const mine = { limits: new Limits(), anything: { inner: new Limits() } }
+    freezePlain(validate(SCHEMA, mine).value)
+    assert.deepEqual(Object.entries(mine.limits), [['wait', '1s']])
+    mine.anything.inner.wait = '2s'
+  })
+
+  it('a getter is read once: what was checked is what is used', () => {
+    let asked = 0
+    const { value, problems } = validate(
+      SCHEMA,
+      getter(() => (asked++ === 0 ? 3 : 'later')),
+    )
+    assert.deepEqual(problems, [])
+    assert.equal((value as { count: number }).count, 3)
+  })
+
+  it('lists and objects that are used twice are none the worse for it', () => {
+    const one = { origin: 'x' }
+    assert.deepEqual(told({ targets: [one, one], anything: [one, { one }] }), [])
+  })
+})
+
+describe('a variable that is not set opens no door', () => {
+  const unset = process.env['HOLDFAST_NO_SUCH_VARIABLE']
+  const remedy = 'give it a value, or leave the key out'
+  const cases: [input: object, path: string][] = [
+    [{ gate: unset }, 'gate'],
+    [{ gate: { allow: unset } }, 'gate.allow'],
+    [{ gate: { deep: { key: unset } } }, 'gate.deep.key'],
+    [{ free: { lock: unset } }, 'free.lock'],
+    [{ kinds: { mine: unset } }, 'kinds.mine'],
+    [{ kinds: { mine: [{ secret: unset }] } }, 'kinds.mine[0].secret'],
+    [{ headers: { 'x-key': unset } }, 'headers["x-key"]'],
+    [{ upstreams: { a: {} }, split: { a: unset } }, 'split.a'],
+  ]
+  for (const [input, path] of cases) {
+    it(`${path} is refused`, () =>
+      assert.deepEqual(told(input), [`${path}: is undefined, as a variable is that is not set; ${remedy}`]))
+  }
+
+  it('elsewhere it is left out, and what is unknown stays unknown', () => {
+    const { value, problems } = validate(SCHEMA, { free: { note: unset }, anything: { a: unset } })
+    assert.deepEqual(problems, [])
+    assert.deepEqual((value as { free: object }).free, { lock: true })
+    assert.deepEqual((value as { anything: object }).anything, {})
+    assert.deepEqual(told({ cuont: unset }), ['cuont: unknown key; did you mean "count"?'])
+  })
 })
 
 describe('what comes out', () => {

@@ -2,15 +2,18 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { loadGateway } from '../../plugins/config/load.ts'
+import { loadGateway, loadSchemas } from '../../plugins/config/load.ts'
+import { createAuthority } from '../support/certificates.ts'
 import { ownHouse, ROOT } from '../support/process.ts'
 import { snippetsOf } from './snippets.ts'
 
 const run = promisify(execFile)
+// What the pages take from the environment, and refuse to go without.
+process.env['SESSION_SECRET'] ??= 'a secret of the tests alone'
 const pages = readdirSync(join(ROOT, 'docs'))
   .filter((name) => name.endsWith('.md'))
   .map((name) => `docs/${name}`)
@@ -43,7 +46,17 @@ test('the snippets of all pages compile together, and their configs are valid', 
   assert.equal(stdout, '')
   const configs = Object.keys(files).filter((path) => path.endsWith('.config.ts'))
   assert.ok(configs.length > 0)
+  const authority = createAuthority()
+  for (const [prefix, host] of [
+    ['', 'gateway.example.com'],
+    ['shop-', 'shop.example.com'],
+  ] as const) {
+    const { cert, key } = authority.issue(host)
+    await writeFile(join(folder, `${prefix}cert.pem`), cert)
+    await writeFile(join(folder, `${prefix}key.pem`), key)
+  }
   for (const path of configs) {
+    await writeFile(join(folder, path), (files[path] as string).replaceAll('/etc/tls/', `${folder}/`))
     const { problems } = await loadGateway(join(folder, path))
     assert.deepEqual(problems, [], path)
   }
@@ -56,4 +69,16 @@ test('every link to a file leads to one', async () => {
       assert.ok(existsSync(join(ROOT, 'docs', link as string)), `${page}: ${link}`)
     }
   }
+})
+
+test('every key of the config is told of in a page', async () => {
+  const texts = await Promise.all([...pages, 'README.md'].map((page) => readFile(join(ROOT, page), 'utf8')))
+  const told = texts.join('\n')
+  const { files } = await loadSchemas()
+  const keys = files.flatMap(({ schema = {} }) => Object.values(schema).flatMap(Object.keys))
+  assert.ok(keys.length > 60, `${keys.length} keys`)
+  assert.deepEqual(
+    keys.filter((key) => !new RegExp(`\\b${key}\\b`).test(told)),
+    [],
+  )
 })

@@ -78,6 +78,19 @@ describe('an expression sees', () => {
   ]
   for (const text of TRUE) it(text, () => assert.equal(evaluate(text), true))
 
+  it('the host as routes do, however it is written', () => {
+    const hosts = ['API.example.com', 'api.example.com.', 'api.example.com.:443', 'Api.Example.Com:80']
+    for (const host of hosts)
+      assert.equal(evaluate('request.host != "api.example.com"', { headers: { host } }), false, host)
+    assert.equal(evaluate('request.host', { headers: { host: '[::1]:80' } }), '[::1]')
+  })
+
+  it('an address of version 4 as one, though it came over a socket of version 6', () => {
+    for (const ip of ['203.0.113.7', '::ffff:203.0.113.7'])
+      assert.equal(evaluate('request.ip != "203.0.113.7"', { ip }), false, ip)
+    assert.equal(evaluate('request.ip', { ip: '::1' }), '::1')
+  })
+
   it('nobody, where nobody has said who it is', () => {
     assert.equal(evaluate('identity == null', { identity: null }), true)
     assert.throws(() => evaluate('identity.name == "ann"', { identity: null }), EvaluationError)

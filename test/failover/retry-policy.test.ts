@@ -20,6 +20,7 @@ function attempt(facts: Partial<Attempt>): Attempt {
     route: 'r',
     target,
     number: 1,
+    made: 1,
     method: 'X',
     repeatable: true,
     replayable: true,
@@ -90,10 +91,20 @@ test('an empty budget ends the retries, and one that is not made costs nothing',
 
 test('a refused connection costs the budget nothing as long as another target is left', () => {
   const { policy, asked } = policyOf(false)
-  assert.deepEqual(policy.decide(attempt({ ...POST, number: 5 }), refused), { retry: true, delayMs: 0 })
+  assert.deepEqual(policy.decide(attempt({ ...POST, number: 5 }), refused), {
+    retry: true,
+    delayMs: 0,
+    free: true,
+  })
   assert.equal(asked.times, 0)
   assert.deepEqual(policy.decide(attempt({ ...GET, untried: () => false }), refused), { retry: false })
   assert.equal(asked.times, 1)
+})
+
+test('there is an end to refused connections as well, however many targets are left', () => {
+  const { policy } = policyOf(true)
+  assert.equal(policy.decide(attempt({ ...GET, made: 16 }), refused).retry, true)
+  assert.deepEqual(policy.decide(attempt({ ...GET, made: 17 }), refused), { retry: false })
 })
 
 test('another target is no reason to wait, however many have failed and how; the same one is', () => {
@@ -126,7 +137,7 @@ describe('a Retry-After', () => {
   it('is waited for where the same target would be asked again', () => {
     assert.equal(of(last, busy(600)), 600)
     const { policy } = policyOf(true)
-    assert.deepEqual(policy.decide(last, busy(600)), { retry: true, delayMs: 600 })
+    assert.deepEqual(policy.decide(last, busy(600)), { retry: true, delayMs: 600, free: false })
   })
   it('that is too long ends the retries, at no cost', () => {
     assert.equal(of(last, busy(1001)), undefined)

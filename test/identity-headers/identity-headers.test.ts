@@ -293,6 +293,10 @@ describe('refused at the start', () => {
     [{ headers: { x_a: 'name' } }, /headers\.x_a: is no good name/],
     [{ headers: { host: 'name' } }, /headers\.host: means something else already/],
     [{ headers: { authorization: 'name' } }, /means something else/],
+    [{ headers: { cookie: 'name' } }, /headers\.cookie: means something else/],
+    [{ headers: { 'signature-input': 'name' } }, /means something else/],
+    [{ headers: { 'x-key': 'name' } }, /headers\["x-key"\]: is the header that credentials are brought in/],
+    [{ jwt: { ...jwt, header: 'x-access-token' } }, /jwt\.header: is the header that credentials/],
     [{ headers: { 'x-org': 'name' } }, /routes\[0\]\.headers\["X-Org"\]: is said by the gateway itself/],
     [{ jwt: { ...jwt, header: 'x-identity-name' } }, /jwt\.header: is told twice/],
     [{ jwt: { issuer: 'g' } }, /needs one of `secret` and `privateKey`/],
@@ -304,6 +308,13 @@ describe('refused at the start', () => {
     it(String(message), async () => {
       const config = {
         identityHeaders,
+        auth: {
+          'api-key': { header: 'X-Key' },
+          jwt: {
+            issuers: [{ issuer: 'https://id.example', audience: 'api', secret: 's'.repeat(32) }],
+            from: { header: 'x-access-token' },
+          },
+        },
         upstreams: { users: { targets: [{ origin: 'http://127.0.0.1:9' }] } },
         routes: [{ path: '/', upstream: 'users', headers: { 'X-Org': 'a' } }],
       }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
@@ -102,6 +103,7 @@ const SMUGGLING: Readonly<Record<string, string>> = {
   'no colon': `${HEAD}nonsense\r\n\r\n${SMUGGLED}`,
   'two hosts': `GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\nconnection: close\r\n\r\n`,
   'no host': 'GET / HTTP/1.1\r\nconnection: close\r\n\r\n',
+  'another encoding below the chunks': `${HEAD}transfer-encoding: gzip, chunked\r\nconnection: close\r\n\r\n0\r\n\r\n`,
   'no HTTP at all': 'hello there\r\n\r\n',
   'a version nobody speaks': `GET / HTTP/9.9\r\nhost: a\r\n\r\n${SMUGGLED}`,
 }
@@ -133,16 +135,229 @@ test('what is left over of the chunking does not reach the target', async (t: Te
   assert.equal(seen?.headers['x-trailer'], undefined)
 })
 
-test('pipelined requests are answered in their order', async (t) => {
+test('pipelined requests are served one after another, in their order', async (t) => {
+  const open = new Set<string>()
   const target = await startTarget(t, ({ url }, response) => {
+    open.add(url)
+    assert.deepEqual([...open], [url])
     response.setHeader('content-type', 'text/plain')
-    setTimeout(() => response.end(url), url === '/1' ? 50 : 0)
+    setTimeout(
+      () => {
+        open.delete(url)
+        response.end(url)
+      },
+      url === '/1' ? 50 : 0,
+    )
   })
   const { port } = await gatewayTo(t, target.origin)
-  const requests = ['/1', '/2', '/3'].map((path) => `GET ${path} HTTP/1.1\r\nhost: a\r\n`)
-  const answer = await text(dial(port, `${requests.join('\r\n')}connection: close\r\n\r\n`))
+  const requests = ['/1', '/2', '/3'].map(
+    (path) => `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n`,
+  )
+  const answer = await text(dial(port, `${requests.join('\r\n12')}connection: close\r\n\r\n12`))
   assert.deepEqual(
     answer.match(/\r\n\r\n\/\d/g),
     ['/1', '/2', '/3'].map((path) => `\r\n\r\n${path}`),
   )
+  assert.deepEqual(
+    target.seen.map(({ url, body }) => url + body),
+    ['/112', '/212', '/312'],
+  )
+})
+
+test('one connection cannot take all to a target, is answered to its end, and is not read from without end', async (t) => {
+  let first: ServerResponse | undefined
+  const target = await startTarget(t, ({ url }, response) => {
+    if (url === '/held') first = response
+    else response.end('ok')
+  })
+  const { app, port } = await gatewayTo(t, target.origin, { upstream: { limits: { connections: 2 } } })
+  const get = 'GET /x HTTP/1.1\r\nhost: a\r\n\r\n'
+  const socket = dial(port, `GET /held HTTP/1.1\r\nhost: a\r\n\r\n${get.repeat(1500)}`)
+  await until(() => first !== undefined, 'the first request arrives')
+  // Far more than what the kernel holds: it is not taken.
+  const flood = Buffer.from(get.repeat(400_000))
+  socket.write(flood)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  assert.ok(socket.writableLength > flood.length / 2, `${socket.writableLength} of ${flood.length} wait`)
+  assert.equal(inflight(app), 1)
+  assert.match(
+    await text(dial(port, 'GET /other HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')),
+    /^HTTP\/1\.1 200 /,
+  )
+  let answers = 0
+  socket.on('data', (chunk) => {
+    answers += chunk.toString('latin1').split('HTTP/1.1 200 ').length - 1
+  })
+  first?.end('held')
+  await until(() => answers > 1500, 'all of them are answered')
+  socket.destroy()
+  await until(() => inflight(app) === 0, 'nothing in flight')
+})
+
+test('what is malformed behind a request is not what that one is answered with', async (t) => {
+  const target = await startTarget(t, (_seen, response) => void setTimeout(() => response.end('ok'), 30))
+  const { port } = await gatewayTo(t, target.origin)
+  for (const after of ['nonsense\r\n\r\n', 'nonsense\r\n\r\n'.repeat(100)]) {
+    const answer = await text(dial(port, `${HEAD}content-length: 2\r\n\r\n12${after}`))
+    assert.match(answer, /^HTTP\/1\.1 200 .*HTTP\/1\.1 400 /s)
+    assert.equal(answer.match(/HTTP\/1\.1 \d/g)?.length, 2)
+  }
+})
+
+const REFUSED: readonly (readonly [status: number, code: string, bytes: string])[] = [
+  [400, 'GTW_BAD_REQUEST', 'GET / HTTP/1.1\r\n'],
+  [417, 'GTW_EXPECTATION_FAILED', 'GET / HTTP/1.1\r\nhost: a\r\nexpect: wonders\r\n'],
+  [501, 'GTW_NOT_IMPLEMENTED', `${HEAD}transfer-encoding: gzip, chunked\r\n`],
+]
+
+test('what Node would answer with nothing but a status is problem+json, and has its access line', async (t) => {
+  const target = await startTarget(t)
+  const lines: Record<string, unknown>[] = []
+  const { port } = await gatewayTo(t, target.origin, {}, { log: (line) => lines.push(JSON.parse(line)) })
+  for (const [status, code, head] of REFUSED) {
+    const answer = await text(dial(port, `${head}connection: close\r\n\r\n0\r\n\r\n`))
+    problem(answer, status)
+    assert.ok(answer.includes(code))
+  }
+  const told = () => lines.filter(({ msg }) => msg === 'request').map(({ status, error }) => [status, error])
+  await until(() => told().length === REFUSED.length, 'a line for each')
+  assert.deepEqual(
+    told(),
+    REFUSED.map(([status, code]) => [status, code]),
+  )
+  assert.equal(target.seen.length, 0)
+  // An expectation of HTTP/1.0 is none.
+  const old = await text(dial(port, 'GET / HTTP/1.0\r\nexpect: wonders\r\n\r\n'))
+  assert.match(old, /^HTTP\/1\.1 200 /)
+})
+
+test('what is no request is counted by its reason and told at a bounded rate', async (t) => {
+  const target = await startTarget(t)
+  const lines: Record<string, unknown>[] = []
+  const { app, port } = await gatewayTo(t, target.origin, {}, { log: (line) => lines.push(JSON.parse(line)) })
+  const sent = {
+    malformed: 'nonsense\r\n\r\n',
+    connect: 'CONNECT x:80 HTTP/1.1\r\nhost: x\r\n\r\n',
+    version: 'GET / HTTP/2.0\r\nhost: x\r\n\r\n',
+    'headers-too-large': `GET / HTTP/1.1\r\nhost: a\r\nx-big: ${'x'.repeat(20_000)}\r\n\r\n`,
+  }
+  for (const bytes of Object.values(sent)) for (let i = 0; i < 3; i++) await text(dial(port, bytes))
+  const counted: Record<string, number> = {}
+  app.upstreams.collectors
+    .find(({ name }) => name === 'client_errors_total')
+    ?.collect((value, reason) => {
+      if (value > 0) counted[reason as string] = value
+    })
+  assert.deepEqual(counted, { malformed: 3, connect: 3, version: 3, 'headers-too-large': 3 })
+  const told = () => lines.filter(({ msg }) => msg === 'refused what is no request')
+  assert.deepEqual(
+    told().map(({ reason, status, peer }) => [reason, status, peer]),
+    [
+      ['malformed', 400, '127.0.0.1'],
+      ['connect', 501, '127.0.0.1'],
+      ['version', 505, '127.0.0.1'],
+      ['headers-too-large', 431, '127.0.0.1'],
+    ],
+  )
+  await app.close()
+  assert.deepEqual(
+    lines.filter(({ msg }) => msg === 'more was refused that is no request').map(({ reasons }) => reasons),
+    [{ malformed: 2, connect: 2, version: 2, 'headers-too-large': 2 }],
+  )
+})
+
+test('a target in absolute form is served, and its authority takes the place of the Host header, for guards too', async (t) => {
+  const target = await startTarget(t)
+  const hosts: string[] = []
+  const { port } = await gatewayTo(
+    t,
+    target.origin,
+    {
+      routes: [
+        { path: '/open', host: 'open.example', upstream: 'one' },
+        { path: '/*', host: 'closed.example', respond: { status: 403 } },
+      ],
+    },
+    {
+      use: async (app) =>
+        app.addGuard({
+          name: 'looks',
+          stage: 'authenticate',
+          forRoute: () => (request) =>
+            void hosts.push(`${request.hostname} ${request.url} ${request.originalUrl}`),
+        }),
+    },
+  )
+  const ask = async (requestTarget: string, host: string, method = 'GET'): Promise<string> =>
+    text(dial(port, `${method} ${requestTarget} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`))
+  assert.match(await ask('http://open.example:80/x/../open?a=http://b', 'closed.example'), /^HTTP\/1\.1 200 /)
+  assert.equal(target.seen[0]?.headers.host, 'open.example:80')
+  assert.equal(target.seen[0]?.url, '/open?a=http://b')
+  assert.deepEqual(hosts, ['open.example /open?a=http://b /x/../open?a=http://b'])
+  assert.match(await ask('HTTP://closed.example', 'open.example'), /^HTTP\/1\.1 403 /)
+  assert.match(await ask('http://closed.example/open', 'open.example'), /^HTTP\/1\.1 403 /)
+  for (const wrong of [
+    'http:///open',
+    'http://u@open.example/open',
+    'ftp://open.example/open',
+    'open.example/open',
+  ])
+    assert.match(await ask(wrong, 'open.example'), /^HTTP\/1\.1 400 /, wrong)
+  assert.equal(target.seen.length, 1)
+})
+
+test('100 Continue is said when the body is wanted, and not to who is refused', async (t) => {
+  const target = await startTarget(t)
+  const { port } = await gatewayTo(
+    t,
+    target.origin,
+    {
+      routes: [
+        { path: '/in', upstream: 'one' },
+        { path: '/*', name: 'out', upstream: 'one' },
+      ],
+    },
+    {
+      use: async (app) =>
+        app.addGuard({
+          name: 'wall',
+          stage: 'authenticate',
+          forRoute: ({ name }) =>
+            name === 'out'
+              ? (_request, reply) => void reply.code(401).send('no')
+              : () => new Promise<void>((resolve) => setTimeout(resolve, 10)),
+        }),
+    },
+  )
+  const head = (path: string, how: string) =>
+    `POST ${path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nexpect: 100-continue\r\n${how}\r\n\r\n`
+  for (const [how, body] of [
+    ['content-length: 2', '12'],
+    ['transfer-encoding: chunked', '2\r\n12\r\n0\r\n\r\n'],
+  ] as const) {
+    assert.match(await text(dial(port, head('/out', how))), /^HTTP\/1\.1 401 /)
+    const socket = dial(port, head('/in', how))
+    let answer = ''
+    socket.on('data', (chunk) => {
+      answer += chunk
+    })
+    await until(() => answer !== '', 'an answer')
+    assert.equal(answer, 'HTTP/1.1 100 Continue\r\n\r\n')
+    socket.write(body)
+    await once(socket, 'close')
+    assert.match(answer, /\r\n\r\nHTTP\/1\.1 200 /)
+    assert.equal(target.seen.at(-1)?.body, '12')
+  }
+  assert.equal(target.seen.length, 2)
+})
+
+test('connections that the kernel has let in are served on a stop', async (t) => {
+  const target = await startTarget(t)
+  const { app, port } = await gatewayTo(t, target.origin)
+  const answers = Array.from({ length: 60 }, () =>
+    text(dial(port, 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')),
+  )
+  const closed = new Promise((resolve) => app.server.close(resolve))
+  for (const answer of await Promise.all(answers)) assert.match(answer, /^HTTP\/1\.1 200 /)
+  await closed
 })

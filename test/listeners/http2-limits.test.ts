@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
 import { STOPPING } from '../../plugins/config/close.ts'
 import { createAuthority } from '../support/certificates.ts'
 import { listen, startTarget } from '../support/target.ts'
@@ -88,6 +89,64 @@ for (const secure of [true, false]) {
     await app.close()
     assert.equal(silent.length, 2)
     assert.ok(performance.now() - from < 3000, `${performance.now() - from} ms`)
+  })
+}
+
+test('TLS: half a request of HTTP/1.1 does not hold up a stop longer than headersTimeout, nor does an idle connection', async (t) => {
+  const target = await startTarget(t)
+  const { app, port } = await gatewayTo(t, target.origin, {
+    server: { http2: true, tls, headersTimeout: 1500 },
+  })
+  const dial = async () => {
+    const socket = connectTls({ port, host: '127.0.0.1', ca: authority.cert }).on('error', () => {})
+    await once(socket, 'secureConnect')
+    return socket
+  }
+  const half = await dial()
+  half.write('GET / HTTP/1.1\r\nHost: a\r\n')
+  const idle = await dial()
+  idle.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await once(idle, 'data')
+  const from = performance.now()
+  const closing = app.close()
+  await sleep(100)
+  // It may have sent it before it could know.
+  idle.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  assert.match(await text(idle), /^HTTP\/1\.1 200 /)
+  assert.match(await text(half), /^HTTP\/1\.1 408 /)
+  await closing
+  assert.ok(performance.now() - from < 8000, `${performance.now() - from} ms`)
+})
+
+for (const secure of [true, false]) {
+  test(`${secure ? 'TLS' : 'plain'}: methods that nobody knows are 501, those that no route takes 405, and no log calls it a bug`, async (t) => {
+    const target = await startTarget(t)
+    const lines: string[] = []
+    const { port } = await gatewayTo(
+      t,
+      target.origin,
+      {
+        server: { http2: true, ...(secure ? { tls } : {}) },
+        routes: [{ path: '/*', upstream: 'one', methods: ['GET'] }],
+      },
+      { log: (line) => lines.push(line) },
+    )
+    const client = session(t, `${secure ? 'https' : 'http'}://localhost:${port}`, { ca: authority.cert })
+    const answers = await Promise.all(
+      ['FOO', 'PURGE', 'PROPFIND', 'TRACE', 'POST'].map((method) =>
+        ask(client, { ':path': '/', ':method': method }),
+      ),
+    )
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [501, 405, 405, 405, 405],
+    )
+    for (const { headers } of answers) assert.match(String(headers['content-type']), /problem\+json/)
+    assert.equal((await ask(client, { ':path': '/' })).status, 200)
+    assert.deepEqual(
+      lines.filter((line) => /bug|"level":[456]0/.test(line)),
+      [],
+    )
   })
 }
 

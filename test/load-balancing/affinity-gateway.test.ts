@@ -91,6 +91,35 @@ describe('session affinity in a gateway', () => {
       for (let i = 0; i < 5; i++) assert.deepEqual(await call('/quick', method), [200, home])
   })
 
+  it('stays with its stand-in as it would at home: no hedge and no error of the application moves it', async (t) => {
+    const origins = await targets(t, (name) => {
+      let logins = 0
+      return ({ url }, response) => {
+        if (url === '/login') logins++
+        // Who knows nobody is quick to say so.
+        response.statusCode = logins === 0 ? 401 : url === '/broken' ? 500 : 200
+        setTimeout(() => response.end(name), url === '/slow' && logins > 0 ? 150 : 0)
+      }
+    })
+    const down = new Set<Target>()
+    const { port, app } = await gatewayTo(t, origins, {
+      upstream: { ...AFFINITY, failover: { hedge: { after: '20ms' }, retryOn: [500] } },
+      use: async (fastify) => {
+        fastify.upstreams.addHealthSource({ name: 'test', allows: (target) => !down.has(target) })
+      },
+    })
+    const client = browser(port)
+    const home = await client.get('/login')
+    const target = app.upstreams
+      .upstream('main')
+      .targets.find(({ origin }) => origin === origins['abc'.indexOf(home)]) as Target
+    down.add(target)
+    app.upstreams.changed(target)
+    const standIn = await client.get('/login')
+    assert.notEqual(standIn, home)
+    for (const url of ['/slow', '/broken', '/slow']) assert.equal(await client.get(url), standIn, url)
+  })
+
   it('survives the target’s absence and returns, and begins anew when it is removed', async (t) => {
     const origins = await targets(t)
     const down = new Set<Target>()
@@ -184,7 +213,7 @@ describe('session affinity in a gateway', () => {
         ...AFFINITY,
         targets: origins.map((origin, i) => ({ origin, zone: i === 0 ? 'far' : 'near' })),
         zoneAware: 'near',
-        subset: { size: 1, instance: 0 },
+        subset: { size: 1, instance: 0, of: 2 },
         loadBalancing: { policy: 'ring-hash', on: { header: 'x-user' } },
       },
     })

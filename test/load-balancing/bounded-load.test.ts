@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { maglev } from '../../plugins/load-balancing/choose/maglev.ts'
-import { ringHash } from '../../plugins/load-balancing/choose/ring-hash.ts'
 import type { Balancer, Candidates, PolicyContext, Target } from '../../plugins/upstreams/contract.ts'
 import { seededDice, virtualClock } from '../support/dice.ts'
 import { type TestTarget, testRequest, testTarget, testTargets } from '../support/test-targets.ts'
+import { maglev, ringHash } from './keyed.ts'
 
 const context = (seed = 1): PolicyContext => ({ now: () => 0, random: seededDice(seed) })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type KeySources, keyOf } from '../../plugins/load-balancing/hash/key-source.ts'
-import { paramsOf } from '../../plugins/load-balancing/hash/route-params.ts'
+import { paramsOf } from '../../plugins/load-balancing/hash/route-sources.ts'
 import { clientNetwork } from '../../plugins/upstreams/client-network.ts'
 import { cookieValues } from '../../plugins/upstreams/cookies.ts'
 import type { KeyedRequest } from '../../plugins/upstreams/exchange.ts'
@@ -139,15 +139,17 @@ describe('the config of keys', () => {
   const targets = [1, 2, 3].map((n) => ({ origin: `http://10.0.0.${n}` }))
   const config = (loadBalancing: object, ...routes: readonly object[]) => ({
     upstreams: { main: { targets, loadBalancing }, other: { targets } },
+    auth: { jwt: { issuers: [{ issuer: 'https://id.example.com/', audience: 'api' }] } },
     routes: routes.length === 0 ? [{ path: '/*', upstream: 'main' }] : routes,
   })
+  const signedIn = [{ path: '/a', upstream: 'main', auth: 'jwt' }]
   const byId = { policy: 'ring-hash', on: { param: 'id' } }
 
   for (const [what, wrong, problem] of [
     [
       'a source that there is not',
       config({ policy: 'maglev', on: 'adress' }),
-      /loadBalancing: on: "adress" is no source of keys; write \{ header/,
+      /loadBalancing\.on: "adress" is no source of keys; write \{ header/,
     ],
     [
       'two sources in one',
@@ -168,12 +170,36 @@ describe('the config of keys', () => {
     [
       'a parameter that no route has',
       config(byId),
-      /loadBalancing\.on: no route to "main" has a parameter "id"; put ":id" into/,
+      /loadBalancing\.on: no route to "main" has ":id" in its path; put ":id" there, or take/,
     ],
     [
       'a parameter that one route lacks',
       config(byId, { path: '/a/:id', upstream: 'main' }, { path: '/b', split: { main: 1, other: 1 } }),
-      /loadBalancing\.on: routes\[1\] has no ":id" in its path \/b, .* \[\{ param: 'id' \}, 'client-address'\]/,
+      /loadBalancing\.on: routes\[1\] has no ":id" in its path \(\/b\), .* \[\{ param: 'id' \}, 'client-address'\]/,
+    ],
+    [
+      'an identity where no route asks for one',
+      config({ policy: 'maglev', on: 'identity' }, { path: '/a', upstream: 'main' }),
+      /loadBalancing\.on: no route to "main" has `auth`; give it `auth`, or take the key from elsewhere/,
+    ],
+    [
+      'an identity that one route does not ask for',
+      config(
+        { policy: 'ring-hash', on: 'identity' },
+        { path: '/a', upstream: 'main', auth: 'jwt' },
+        { path: '/b', upstream: 'main' },
+      ),
+      /on: routes\[1\] has no `auth` \(\/b\), so its requests would be placed by chance; give it `auth`, or .* \['identity', 'client-address'\]/,
+    ],
+    [
+      'a list of which a route has nothing',
+      config(
+        { policy: 'maglev', on: ['identity', { param: 'id' }] },
+        { path: '/a/:id', upstream: 'main' },
+        { path: '/b', upstream: 'main', auth: 'jwt' },
+        { path: '/c', upstream: 'main' },
+      ),
+      /on: routes\[2\] has no `auth` and no ":id" in its path \(\/c\)/,
     ],
     [
       'a table with fewer entries than targets',
@@ -210,6 +236,12 @@ describe('the config of keys', () => {
         { path: '/b', upstream: 'main' },
       ),
       config(byId, { path: '/c', upstream: 'other' }),
+      config({ policy: 'maglev', on: 'identity' }, { path: '/c', upstream: 'other' }),
+      config({ policy: 'maglev', on: ['identity', { header: 'x-user' }] }, ...signedIn, {
+        path: '/b',
+        upstream: 'main',
+      }),
+      config({ policy: 'maglev', on: 'identity' }, ...signedIn),
     ]
     for (const one of fine) {
       const app = await buildGateway(one)

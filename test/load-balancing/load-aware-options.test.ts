@@ -38,7 +38,6 @@ describe('options of load-aware balancers', () => {
     [{ policy: 'p2c', laod: 'ewma' }, 'laod: unknown key; did you mean "load"?'],
     [{ policy: 'p2c', decay: '10 s' }, 'decay: must be a duration'],
     [{ policy: 'p2c', decay: '1ms' }, 'decay: must be at least 100ms'],
-    [{ policy: 'smooth-weighted', weights: [1] }, 'weights: unknown key'],
     [{ policy: 'least-requests', choices: 1 }, 'choices: must be at least 2, is 1'],
     [
       { policy: 'least-requests', bias: 0 },
@@ -56,12 +55,20 @@ describe('options of load-aware balancers', () => {
       { policy: 'prequal', probe: { path: 'x' } },
       'probe.path: "x" is not of the right form; write a path like "/prequal"',
     ],
+    [
+      { policy: 'prequal', probe: { path: '/load x' } },
+      'probe.path: "/load x" is not of the right form; write a path like "/prequal"',
+    ],
+    [
+      { policy: 'prequal', probe: { path: '/löad' } },
+      'probe.path: "/löad" is not of the right form; write a path like "/prequal"',
+    ],
     [{ policy: 'prequal', hotQuantile: 84 }, 'hotQuantile: must be at most 1, is 84'],
     [{ policy: 'prequal', poolSize: 1 }, 'poolSize: must be at least 2, is 1'],
   ] as const) {
     it(`refuses ${JSON.stringify(loadBalancing)}`, async () => {
       const text = await refusal(loadBalancing)
-      assert.ok(text.includes(`  upstreams.main.loadBalancing: ${message}`), text)
+      assert.ok(text.includes(`  upstreams.main.loadBalancing.${message}`), text)
     })
   }
 })

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { maglev } from '../../plugins/load-balancing/choose/maglev.ts'
 import { fillTable, MaglevTable } from '../../plugins/load-balancing/hash/maglev-table.ts'
 import { isPrime, nextPrime } from '../../plugins/load-balancing/hash/primes.ts'
 import type { Candidates, Target } from '../../plugins/upstreams/contract.ts'
@@ -9,6 +8,7 @@ import { balancerContract } from '../contracts/balancer.ts'
 import { seededDice } from '../support/dice.ts'
 import { assertDistributed } from '../support/statistics.ts'
 import { testRequest, testTarget, testTargets } from '../support/test-targets.ts'
+import { maglev } from './keyed.ts'
 
 const context = (seed = 1) => ({ now: () => 0, random: seededDice(seed) })
 

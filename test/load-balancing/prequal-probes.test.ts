@@ -1,9 +1,13 @@
 /** Probes over real sockets. */
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
+import http2 from 'node:http2'
+import https from 'node:https'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ProbeClient } from '../../plugins/load-balancing/prequal/probe-client.ts'
+import { createAuthority } from '../support/certificates.ts'
+import { portFor } from '../support/ports.ts'
 import { deadOrigin, startTarget } from '../support/target.ts'
 import { testTarget } from '../support/test-targets.ts'
 import { until } from '../support/until.ts'
@@ -16,13 +20,13 @@ interface Heard {
   readonly client: ProbeClient
 }
 
-function clientTo(t: TestContext, origin: string, timeout = 1000): Heard {
+function clientTo(t: TestContext, origin: string, timeout = 1000, http2 = false): Heard {
   const { hostname, port } = new URL(origin)
   const target = testTarget(1)
   const answers: (readonly [number, number])[] = []
   const turned: (string | undefined)[] = []
   const client = new ProbeClient(
-    () => ({ connect: { host: hostname, port: Number(port) }, hostHeader: 'target', tls: undefined }),
+    () => ({ connect: { host: hostname, port: Number(port) }, hostHeader: 'target', tls: undefined, http2 }),
     (of, why) => {
       assert.equal(of, target)
       turned.push(why)
@@ -107,6 +111,47 @@ describe('a probe', () => {
     assert.match(String(turned[0]), /ECONNREFUSED/)
   })
 
+  it('over HTTP/2 goes out over one connection, and over a new one after silence or a break', async (t) => {
+    let well = true
+    const streams: http2.ServerHttp2Stream[] = []
+    const sessions = new Set<http2.ServerHttp2Session>()
+    const server = http2.createServer()
+    server.on('session', (session) => sessions.add(session))
+    server.on('stream', (any, { ':path': path, ':authority': host }) => {
+      const stream = any as http2.ServerHttp2Stream
+      streams.push(stream)
+      stream.on('error', () => {})
+      if (!well) return
+      assert.deepEqual([path, host], ['/prequal', 'target'])
+      stream.respond({ ':status': 200 })
+      stream.end('{"rif": 2, "latencyMs": 5}')
+    })
+    const port = await portFor(server)
+    t.after(() => {
+      for (const session of sessions) session.destroy()
+      server.close()
+    })
+    const { ask, answers, turned } = clientTo(t, `http://127.0.0.1:${port}`, 50, true)
+    const answered = async (count: number) =>
+      until('an answer', () => {
+        ask()
+        return answers.length >= count
+      })
+    await answered(3)
+    assert.deepEqual(answers[0], [2, 5])
+    assert.equal(sessions.size, 1)
+    well = false
+    ask()
+    await until('word of silence', () => turned.length === 1)
+    assert.deepEqual(turned, ['no answer within 50 ms'])
+    well = true
+    await answered(answers.length + 2)
+    assert.equal(sessions.size, 2)
+    for (const session of sessions) session.destroy()
+    await answered(answers.length + 2)
+    assert.equal(sessions.size, 3)
+  })
+
   it('goes out one at a time, over one connection', async (t) => {
     const held: ServerResponse[] = []
     const target = await startTarget(t, (_seen, response) => held.push(response))
@@ -162,6 +207,38 @@ describe('a gateway that balances by Prequal', () => {
     }
     const after = sent().map((count, i) => count - (before[i] as number))
     assert.ok((after[0] as number) >= 35, `${after}`)
+  })
+
+  it('asks in HTTP/2 where its targets are spoken to so, and as they agree over TLS', async (t) => {
+    const authority = createAuthority()
+    const { cert, key } = authority.issue('localhost', { names: ['IP:127.0.0.1'] })
+    const seen: string[] = []
+    const listener = (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse): void => {
+      if (request.url === '/prequal') seen.push(request.httpVersion)
+      response.end('{"rif": 0, "latencyMs": 5}')
+    }
+    for (const [server, scheme, version] of [
+      [http2.createServer(listener), 'http', '2.0'],
+      [http2.createSecureServer({ cert, key }, listener), 'https', '2.0'],
+      [https.createServer({ cert, key }, listener as never), 'https', '1.1'],
+    ] as const) {
+      const port = await portFor(server as never)
+      t.after(() => server.close())
+      const { url, app } = await gatewayTo(t, `${scheme}://127.0.0.1:${port}`, {
+        upstream: {
+          http2: true,
+          ...(scheme === 'https' ? { tls: { ca: authority.certFile } } : {}),
+          loadBalancing: { policy: 'prequal', probe: { path: '/prequal', timeout: '1s' } },
+        },
+      })
+      seen.length = 0
+      await until('probes', async () => {
+        await (await fetch(`${url}/x`)).arrayBuffer()
+        return seen.length > 1
+      })
+      assert.deepEqual([...new Set(seen)], [version])
+      await app.close()
+    }
   })
 
   it('says so once when probes fail', async (t) => {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { ringHash } from '../../plugins/load-balancing/choose/ring-hash.ts'
 import { Ring } from '../../plugins/load-balancing/hash/ring.ts'
 import type { Balancer, Candidates, Target } from '../../plugins/upstreams/contract.ts'
 import { murmur3 } from '../../plugins/upstreams/murmur3.ts'
 import { balancerContract } from '../contracts/balancer.ts'
 import { seededDice } from '../support/dice.ts'
 import { assertDistributed } from '../support/statistics.ts'
-import { testRequest, testTarget, testTargets } from '../support/test-targets.ts'
+import { type TestTarget, testRequest, testTarget, testTargets } from '../support/test-targets.ts'
+import { ringHash } from './keyed.ts'
 
 const context = (seed = 1) => ({ now: () => 0, random: seededDice(seed) })
 const KEYS = Array.from({ length: 400 }, (_, i) => `key-${i}`)
@@ -101,6 +101,42 @@ describe('ring-hash: consistent hashing by a ring', () => {
     )
   })
 
+  it('goes by the weights that are, and not by those that were', () => {
+    const weight = fc.constantFrom(0.3, 1, 2, 5, 64, 100, 1000, 5000, 70_000)
+    fc.assert(
+      fc.property(fc.array(fc.tuple(weight, weight), { minLength: 2, maxLength: 6 }), (list) => {
+        const all = list.map(([before], i) => testTarget(i + 1, { weight: before }))
+        const known = all as unknown as Candidates
+        const few = { bounded: false, points: 5 }
+        const balancer = ring(known, few)
+        placed(balancer, known)
+        for (const [i, [, after]] of list.entries()) (all[i] as TestTarget).weight = after
+        assert.deepEqual(placed(balancer, known), placed(ring(known, few), known))
+      }),
+      { seed: 4, numRuns: 40 },
+    )
+  })
+
+  it('moves keys to or from the target alone whose weight was set, however large it was for a while', () => {
+    const many = Array.from({ length: 3000 }, (_, i) => `user-${i}`)
+    for (const [from, to] of [
+      [1, 1000],
+      [1000, 1],
+      [100, 50],
+      [3, 0],
+    ] as const) {
+      const all = weights(from, 50, 50, 1, 1)
+      const balancer = ring(all)
+      const before = placed(balancer, all, many)
+      ;(all[0] as TestTarget).weight = to
+      const after = placed(balancer, all, many)
+      for (const [i, target] of after.entries())
+        if (target !== before[i]) assert.ok(target === all[0] || before[i] === all[0], `${from} to ${to}`)
+      ;(all[0] as TestTarget).weight = from
+      assert.deepEqual(placed(balancer, all, many), before)
+    }
+  })
+
   it('does not depend on who came first where two points fall into one place', () => {
     // Among some 80,000 ids two have the same hash: birthdays over 2^32 days.
     const seen = new Map<number, Target>()
@@ -168,8 +204,8 @@ describe('ring-hash: consistent hashing by a ring', () => {
     assert.deepEqual(pointsOf(weights(0.01, 0.005)), [205, 102], 'scaled up by 128, and rounded')
     assert.deepEqual(
       pointsOf(weights(1e6, 5e5, 1)),
-      [9766, 4883, 1],
-      'scaled down by 2^14, but never to nothing',
+      [156_250, 78_125, 1],
+      'scaled down by 2^10, but never to nothing',
     )
     assert.deepEqual(pointsOf(weights(0, 0)), [160, 160], 'where all are 0 they count alike')
   })

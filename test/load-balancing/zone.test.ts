@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { ringHash } from '../../plugins/load-balancing/choose/ring-hash.ts'
 import { roundRobin } from '../../plugins/load-balancing/choose/round-robin.ts'
 import { ownShare, zoneAware } from '../../plugins/load-balancing/zone/zone-aware.ts'
 import type { Balancer, Candidates, Outcome, Target } from '../../plugins/upstreams/contract.ts'
@@ -11,6 +10,7 @@ import { seededDice } from '../support/dice.ts'
 import { buildGateway } from '../support/gateway.ts'
 import { assertShare } from '../support/statistics.ts'
 import { type TestTarget, testRequest, testTarget, testTargets } from '../support/test-targets.ts'
+import { ringHash } from './keyed.ts'
 
 const MIN_HEALTHY = 1 / 1.4
 const context = (seed = 1) => ({ now: () => 0, random: seededDice(seed) })

@@ -48,6 +48,21 @@ const simple = (origin: string, more: object = {}) => ({
 })
 
 describe('a request is counted', () => {
+  it('with the gateway’s own share of its time, which the silence of a target is none of', async (t) => {
+    const { origin } = await startTarget(t, (_seen, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write('data: 1\n\n')
+      setTimeout(() => response.end('data: 2\n\n'), 300)
+    })
+    const gateway = await gatewayOf(t, simple(origin))
+    await ask(gateway.port, { url: '/a/1' })
+    await gateway.becomes('holdfast_gateway_duration_seconds_count{route="a"}', 1)
+    const samples = await gateway.samples()
+    const whole = samples.get('holdfast_request_duration_seconds_sum{route="a"}') as number
+    const own = samples.get('holdfast_gateway_duration_seconds_sum{route="a"}') as number
+    assert.ok(whole - own >= 0.1, `${own} s of ${whole} s`)
+  })
+
   it('by its route and what came of it, with its bytes; also where no route of the config took it', async (t) => {
     const { origin } = await startTarget(t, (seen, response) => {
       response.statusCode = seen.url.endsWith('/gone') ? 404 : 200
@@ -157,10 +172,10 @@ describe('a request is counted', () => {
     client.socket.write('GET /a/ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
     await client.until('101 Switching')
     await gateway.becomes('holdfast_tunnels_open', 1)
-    assert.equal((await gateway.samples()).get('holdfast_connections{listener="main"}'), 1)
+    assert.equal((await gateway.samples()).get('holdfast_connections_open{listener="main"}'), 1)
     client.socket.end()
     await gateway.becomes('holdfast_tunnels_open', 0)
-    await gateway.becomes('holdfast_connections{listener="main"}', 0)
+    await gateway.becomes('holdfast_connections_open{listener="main"}', 0)
     await gateway.becomes('holdfast_requests_total{route="a",result="1xx"}', 1)
     const samples = await gateway.samples()
     assert.equal(samples.get('holdfast_tunnels_total'), 1)
@@ -195,6 +210,10 @@ describe('the page', () => {
     const timeOf = (page: string) => Number(exemplar.exec(page)?.[1])
     const [now, time] = [Date.now() / 1000, timeOf(openMetrics.body.toString())]
     assert.ok(Math.abs(now - time) < 60)
+    // Both clocks are read one after the other, and one of them by whole milliseconds: each page had it elsewhere.
+    t.mock.method(Date, 'now', () => now * 1000 + 900)
+    assert.equal(timeOf(await gateway.page('application/openmetrics-text')), time, 'an exemplar wobbles')
+    t.mock.restoreAll()
     // Prometheus takes no exemplar from the future: a clock that was set back takes the exemplars with it.
     t.mock.method(Date, 'now', () => (now - 86_400) * 1000)
     const later = timeOf(await gateway.page('application/openmetrics-text'))
@@ -251,7 +270,7 @@ describe('the page', () => {
     }
   })
 
-  it('a collector that could never be shown fails the start, with the remedy', async () => {
+  it('a collector that could never be shown fails the start, with the remedy', async (t) => {
     const app = await buildGateway(
       { upstreams: {}, routes: [] },
       {
@@ -264,6 +283,24 @@ describe('the page', () => {
       /"Bad-Name" is no name of a metric; write it like "retries_total"/,
     )
     await app.close()
+    for (const name of ['queue_total', 'requests', 'upstream_targets'])
+      await t.test(`so does \`${name}\` beside a metric that is the same one in OpenMetrics`, async () => {
+        const twice = await buildGateway(
+          { upstreams: {}, routes: [] },
+          {
+            use: async ({ upstreams }) => {
+              const about = { help: '', labels: [], collect() {} }
+              upstreams.measure({ ...about, name: 'queue', type: 'gauge' })
+              upstreams.measure({ ...about, name, type: name.endsWith('_total') ? 'counter' : 'gauge' })
+            },
+          },
+        )
+        await assert.rejects(
+          async () => twice.ready(),
+          new RegExp(`"holdfast_${name}" .*there already.*OpenMetrics.*take another name`),
+        )
+        await twice.close()
+      })
   })
 })
 
@@ -278,7 +315,7 @@ describe('what other concerns count', () => {
         broken: {
           targets: [{ origin }],
           circuitBreaker: { consecutive: 1, openFor: '1m' },
-          adaptiveConcurrency: { min: 4 },
+          adaptiveConcurrency: { min: 4, initial: 7 },
           outlierDetection: false,
           failover: { hedge: false },
         },
@@ -297,7 +334,7 @@ describe('what other concerns count', () => {
     assert.equal(samples.get(of('circuit_breaker_half_open', 'broken')), 0)
     assert.equal(samples.get('holdfast_upstream_eligible_targets{upstream="broken"}'), 0)
     assert.equal(samples.get(of('target_eligible', 'broken')), 0)
-    assert.equal(samples.get(of('concurrency_limit', 'broken')), 4, 'the limit while it is measured')
+    assert.equal(samples.get(of('concurrency_limit', 'broken')), 7, 'the limit until something is learnt')
     assert.equal(samples.get(of('concurrency_min_rtt_seconds', 'broken')), 0)
     assert.equal(samples.get(of('health_check_healthy', 'sick')), 0)
     assert.ok((samples.get(of('health_checks_total', 'sick', ',result="failed"')) ?? 0) >= 1)

@@ -100,6 +100,7 @@ async function gatewayOf(t: TestContext, server: object) {
         { path: '/dead/*', name: 'dead', upstream: 'dead', upgrade: ['websocket'] },
         { path: '/brief/*', name: 'brief', upstream: 'main', timeout: '50ms' },
         { path: '/walled', name: 'walled', upstream: 'main' },
+        { path: '/crash', name: 'crash', upstream: 'main' },
         { path: '/old', name: 'old', redirect: '/new' },
       ],
     } as object,
@@ -111,6 +112,10 @@ async function gatewayOf(t: TestContext, server: object) {
       use: async (app) => {
         app.upstreams.defineBalancer('in-order', () => ({ pick: (candidates) => candidates[0] }))
         for (const name of ['pair', 'hedged']) app.upstreams.balance(name, 'in-order', {})
+        app.addHook('preHandler', async (request) => {
+          const about = { code: 'FST_REPLY_FROM_BAD_GATEWAY', statusCode: 502 }
+          if (request.url === '/crash') throw Object.assign(new Error('the inside'), about)
+        })
         app.addGuard({
           name: 'wall',
           stage: 'authenticate',
@@ -194,6 +199,7 @@ async function http1(house: House, ledger: Ledger): Promise<void> {
   await quick('dead', '/dead/x', '5xx', 'GTW_UPSTREAM_UNREACHABLE')
   await quick('brief', '/brief/hang', '5xx', 'GTW_UPSTREAM_TIMEOUT')
   await quick('walled', '/walled', '4xx', 'GTW_UNAUTHENTICATED')
+  await quick('crash', '/crash', '5xx', 'GTW_INTERNAL')
   await quick('old', '/old', '3xx')
   await quick('none', '/nothing', '4xx', 'GTW_NO_ROUTE')
   await quick('none', '/a%00b', '4xx', 'GTW_BAD_REQUEST')
@@ -266,6 +272,24 @@ async function withHttp2(house: House, ledger: Ledger): Promise<void> {
   await quick('walled', '/walled', '4xx', 'GTW_UNAUTHENTICATED')
   await quick('none', '/nothing', '4xx', 'GTW_NO_ROUTE')
   await quick('old', '/old', '3xx')
+  // To the byte, bodies only: headers are packed together with those of others.
+  for (const [kind, result, method, body] of [
+    ['200', '2xx', 'GET', ''],
+    ['304', '3xx', 'GET', ''],
+    ['pieces', '2xx', 'GET', ''],
+    ['events', '2xx', 'GET', ''],
+    ['x', '2xx', 'HEAD', ''],
+    ['x', '2xx', 'POST', '12345'],
+    ['x', '2xx', 'POST', 'y'.repeat(100_000)],
+  ] as const) {
+    const headers = { ':path': `/exact/${kind}`, ':method': method }
+    const exact = client.request(headers, { endStream: body === '' })
+    exact.on('data', (chunk: Buffer) => (ledger.received += chunk.length))
+    if (body !== '') exact.end(body)
+    ledger.sent += body.length
+    await once(exact, 'close')
+    ledger.took('exact', result)
+  }
   const waiting = stream('/a/hang')
   await eventually(busy(house), 'under way')
   waiting.close(http2.constants.NGHTTP2_CANCEL)
@@ -318,18 +342,24 @@ async function audit(house: House, ledger: Ledger): Promise<void> {
   const routeOf = (route: string | undefined): string => (route === '/livez' ? 'local' : (route ?? 'none'))
   const logged: Sums = {}
   const loggedCodes: Sums = {}
+  const failed = new Set<string>()
   let bytes = 0
   for (const { route, status, aborted, broken, error, ...line } of house.lines) {
     add(logged, `${routeOf(route)} ${resultOf(status, aborted, broken)}`)
+    if (error !== undefined && status !== undefined && status >= 500) failed.add(`${line['reqId']} ${error}`)
     if (error !== undefined) add(loggedCodes, `${routeOf(route)} ${error}`)
     if (route === 'exact') bytes += line['bytes'] as unknown as number
   }
   const traced: Sums = {}
+  const tracedErrors = spansOf(2)
+    .map(({ attributes: a }) => `${a['holdfast.request_id']} ${a['error.type']}`)
+    .filter((one) => one.includes(' GTW_'))
+  assert.deepEqual(new Set(tracedErrors), failed, 'the log has other codes than the spans')
   for (const { attributes: a } of spansOf(2)) {
     const [left, broke] = [a['error.type'] === 'client_left', a['error.type'] === 'target_broke']
     add(
       traced,
-      `${routeOf(a['http.route'] as string)} ${resultOf(a['http.response.status_code'] as number, left, broke)}`,
+      `${routeOf(a['holdfast.route'] as string)} ${resultOf(a['http.response.status_code'] as number, left, broke)}`,
     )
   }
   const books = { page: sums('requests_total', ['route', 'result']), log: logged, spans: traced }
@@ -387,7 +417,8 @@ async function busyGateway(t: TestContext) {
     gateway.app.admin?.server.closeAllConnections()
     void gateway.app.close()
   })
-  const page = async (): Promise<string> => (await ask(admin, { url: '/metrics' })).body.toString()
+  const page = async (accept = 'text/plain'): Promise<string> =>
+    (await ask(admin, { url: '/metrics', headers: { accept } })).body.toString()
   await until('a served request', async () => {
     const { status } = await ask(gateway.port, { url: '/hello' })
     await ask(gateway.port, { url: '/a%00b' })
@@ -442,7 +473,7 @@ describe('the page', { timeout: 90_000, concurrency: 4 }, () => {
     needs('prometheus'),
     async (t) => {
       const gateway = await busyGateway(t)
-      const url = await startPrometheus(t, scraping(`127.0.0.1:${gateway.admin}`))
+      const url = await startPrometheus(t, scraping(`127.0.0.1:${gateway.admin}`, '100ms'))
       const get = async (path: string, parameters: Record<string, string>) => {
         const response = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(parameters)}`)
         return ((await response.json()) as { data: never }).data
@@ -476,6 +507,12 @@ describe('the page', { timeout: 90_000, concurrency: 4 }, () => {
       assert.ok(
         exemplars.some((one) => one.exemplars.some(({ labels }) => labels['request_id'] !== undefined)),
       )
+      // The time of an exemplar was another one with each page: "out of order" at nearly every scrape.
+      const scrapes = async () => Number((await query('sum(count_over_time(up[5m]))'))[0]?.value[1])
+      await until('ten scrapes', async () => (await scrapes()) >= 10, 20_000)
+      const own = await (await fetch(`${url}/metrics`)).text()
+      const outOfOrder = /^prometheus_target_scrapes_exemplar_out_of_order_total (\d+)$/m.exec(own)?.[1]
+      assert.equal(outOfOrder, '0', 'exemplars out of order')
       const [quantile] = await query(
         'histogram_quantile(0.5, sum by (le) (holdfast_request_duration_seconds_bucket))',
       )
@@ -497,6 +534,14 @@ describe('the page', { timeout: 90_000, concurrency: 4 }, () => {
       assert.equal(`${stdout}${stderr}`, '')
       assert.equal(status, 0)
 
+      // `holdfast_connections` was two of them: a gauge, and a counter without its `_total`.
+      const openMetrics = await gateway.page('application/openmetrics-text')
+      const names = [...openMetrics.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name as string)
+      assert.deepEqual(
+        names.filter((name, i) => names.indexOf(name) !== i),
+        [],
+        'two families of one name',
+      )
       for (const [series, value] of samplesOf(page)) assert.ok(Number.isFinite(value), `${series} ${value}`)
       const docs = documented()
       const others = readdirSync(join(ROOT, 'docs'))

@@ -91,6 +91,21 @@ describe('proof of life', () => {
     })
   }
 
+  it('lapses later each time that it lapsed wrongly, and as before once it was given', () => {
+    const proof = proven()
+    let now = 100
+    for (const lapse of [10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]) {
+      proof.heard(failed('reset'), now)
+      proof.heard(failed('reset'), now)
+      now += lapse
+      assert.equal(proof.holds(IDLE, now - 1), false, `${lapse} ms`)
+      assert.equal(proof.holds(IDLE, now), true, `${lapse} ms`)
+    }
+    for (let i = 0; i < 3; i++) proof.heard(ok(), now)
+    proof.heard(failed('reset'), now)
+    assert.equal(proof.holds(IDLE, now + 10_000), true)
+  })
+
   it('is gone when requests wait in more silence than is usual, and back with the first sound', () => {
     const proof = proven()
     const target = { waiting: 1, quietSince: 1000 }

@@ -255,6 +255,39 @@ describe('what is limited', () => {
     assert.equal(await passing(5, '/x'), 2)
   })
 
+  it('preflights too, by their address: a flood of them is not for free', async (t) => {
+    const cors = { origins: ['https://app.example'] }
+    const { app, target, passing } = await limited(t, {
+      routes: [
+        { path: '/a', cors, rateLimit: hourly(3) },
+        { path: '/b', cors, rateLimit: [hourly(1, { by: 'header:x-tenant' }), hourly(1, { by: 'all' })] },
+        {
+          path: '/c',
+          cors,
+          rateLimit: hourly(3, { cost: { expression: 'int(request.headers["x-cost"])' } }),
+        },
+        { path: '/d', methods: ['GET', 'OPTIONS'], rateLimit: hourly(2, { by: 'all' }) },
+      ],
+    })
+    const preflights = async (url: string): Promise<number[]> => {
+      const headers = { origin: 'https://app.example', 'access-control-request-method': 'GET' }
+      const asked = [1, 2, 3, 4].map(() =>
+        app.inject({ method: 'OPTIONS', url, headers, remoteAddress: '192.0.2.1' }),
+      )
+      return (await Promise.all(asked)).map(({ statusCode }) => statusCode)
+    }
+    assert.deepEqual(await preflights('/a'), [204, 204, 204, 429])
+    assert.equal(await passing(1, '/a'), 0)
+    assert.equal(await passing(1, '/a', {}, '192.0.2.2'), 1)
+    // These tell by what no preflight brings.
+    for (const url of ['/b', '/c']) assert.deepEqual(await preflights(url), [204, 204, 204, 204], url)
+    assert.equal(await passing(2, '/b', { 'x-tenant': 'a' }), 1)
+    assert.equal(await passing(4, '/c', { 'x-cost': '1' }), 3)
+    // No preflight to the gateway, but a request like any other.
+    assert.deepEqual(await preflights('/d'), [200, 200, 429, 429])
+    assert.equal(target.seen.filter(({ method }) => method === 'OPTIONS').length, 2)
+  })
+
   it('not those of trusted addresses', async (t) => {
     const { passing, get } = await limited(t, {
       routes: [{ path: '/*', rateLimit: hourly(1) }],
@@ -297,6 +330,32 @@ describe('by', () => {
     assert.equal(await passing(1, '/48', {}, '2001:db8:1:ffff::1'), 0)
     assert.equal(await passing(2, '/64', {}, '192.0.2.77'), 2)
     assert.equal(await passing(2, '/64', {}, '::ffff:192.0.2.77'), 1)
+  })
+
+  it('address, as proxies tell of it: with its port a client is the same one all the same', async (t) => {
+    const { app, target } = await limited(t, {
+      gateway: { server: { trustProxy: ['127.0.0.1', '10.0.0.0/8', '2001:db8:1::/48'] } },
+      routes: [{ path: '/*', rateLimit: hourly(2) }],
+    })
+    const statuses = async (...forwarded: string[]): Promise<number[]> => {
+      const found: number[] = []
+      for (const one of forwarded)
+        found.push((await app.inject({ url: '/', headers: { 'x-forwarded-for': one } })).statusCode)
+      return found
+    }
+    assert.deepEqual(await statuses('1.2.3.4:1001', '1.2.3.4:1002', '1.2.3.4'), [200, 200, 429])
+    assert.deepEqual(
+      await statuses('[2001:db8::3]', '"[2001:db8::5]:99"', '2001:db8::7', '[2001:db8::9]:1'),
+      [200, 200, 429, 429],
+    )
+    assert.deepEqual(
+      await statuses('1.2.3.5:1, 10.0.0.1:2', '1.2.3.5:3,[2001:db8:1::1]:4', '6.6.6.6, 1.2.3.5:5'),
+      [200, 200, 429],
+    )
+    assert.deepEqual(await statuses('x', 'y', '1.2.3', '1.2.3.4:x', '[1.2.3'), [200, 200, 429, 429, 429])
+    assert.equal(target.seen[0]?.headers['x-forwarded-for'], '1.2.3.4, 127.0.0.1')
+    assert.equal(target.seen[4]?.headers['x-forwarded-for'], '1.2.3.5, 10.0.0.1, 127.0.0.1')
+    assert.equal(target.seen[6]?.headers['x-forwarded-for'], 'unknown, 127.0.0.1')
   })
 
   it('identity, and by the address where nobody has said who it is', async (t) => {

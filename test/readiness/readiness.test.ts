@@ -31,6 +31,19 @@ test('ready while targets that are believed to fail are used for want of others'
   assert.equal((await app.inject('/readyz')).statusCode, 200)
 })
 
+test('not ready as long as a plugin waits for something', async (t) => {
+  let waits = true
+  const app = await buildGateway(one, {
+    use: async (app) => app.notReadyWhile('no dictionary', () => waits),
+  })
+  t.after(() => app.close())
+  const before = await app.inject('/readyz')
+  assert.equal(before.statusCode, 503)
+  assert.deepEqual(before.json(), { ready: false, reason: 'no dictionary' })
+  waits = false
+  assert.equal((await app.inject('/readyz')).statusCode, 200)
+})
+
 test('the endpoints are where the config puts them, and their old paths are free', async (t) => {
   const app = await buildGateway({ ...one, routes: [], endpoints: { live: '/-/live', ready: '/-/ready' } })
   t.after(() => app.close())

@@ -42,6 +42,7 @@ describe('redis', { ...LIMIT, ...needs('redis-server') }, () => {
     const server = await startRedis(t)
     const { shared, said, metric } = await gatewayWith(t, { url: server.url, keyPrefix: 'mine:' })
     assert.equal(shared.available, true)
+    await shared.connect()
     assert.equal(await shared.ask((client) => client.set('a', '1')), 'OK')
     assert.deepEqual(await shared.ask((client) => client.keys('*')), ['mine:a'])
     // What Redis itself refuses is an answer.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { buildGateway } from '../support/gateway.ts'
+import { buildGateway, rawRequest } from '../support/gateway.ts'
 import { startTarget, type TestTarget } from '../support/target.ts'
 
 type Context = Parameters<typeof startTarget>[0]
@@ -15,7 +15,7 @@ async function gatewayWith(t: Context, routes: readonly object[], use?: Paramete
     })
   const [a, b] = await Promise.all([named('a'), named('b')])
   const upstreams = { a: { targets: [{ origin: a.origin }] }, b: { targets: [{ origin: b.origin }] } }
-  const app = await buildGateway({ upstreams, routes }, use)
+  const app = await buildGateway({ server: { drain: 0 }, upstreams, routes }, use)
   t.after(() => app.close())
   return { app, a, b }
 }
@@ -136,9 +136,31 @@ test('a split keeps its shares, and a share of 0 gets nothing', async (t) => {
   assert.equal(b.seen.length, before)
 })
 
+test('a guarded route is not walked around by saying twice what it is found by', async (t) => {
+  const { app, a, b } = await gatewayWith(t, [
+    { path: '/api', query: { action: 'delete' }, addresses: { deny: ['127.0.0.1'] }, upstream: 'b' },
+    { path: '/api', headers: { 'x-action': 'delete' }, addresses: { deny: ['127.0.0.1'] }, upstream: 'b' },
+    { path: '/api', upstream: 'a' },
+  ])
+  const status = async (query: string, headers: Record<string, string | string[]> = {}) =>
+    (await app.inject({ url: `/api?${query}`, headers: headers as never })).statusCode
+  assert.equal(await status('action=read'), 200)
+  assert.equal(await status('action=delete'), 403)
+  assert.equal(await status('action=delete&action=delete'), 403)
+  assert.equal(await status('action=read&action=delete'), 400)
+  assert.equal(await status('action=delete&action=read'), 400)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as { port: number }
+  const twice =
+    'GET /api HTTP/1.1\r\nhost: a\r\nx-action: read\r\nX-Action: delete\r\nconnection: close\r\n\r\n'
+  const answer = await rawRequest(port, twice)
+  assert.match(answer, /^HTTP\/1\.1 400 .*came several times.*GTW_BAD_REQUEST/s)
+  assert.deepEqual([a.seen.length, b.seen.length], [1, 0])
+})
+
 test('no route is 404, a wrong method 405 with Allow, both as problem+json that names the request', async (t) => {
   const { app } = await gatewayWith(t, [{ path: '/users', methods: ['GET', 'POST'], upstream: 'a' }])
-  const none = await app.inject({ url: '/nobody', headers: { 'x-request-id': 'abc-1' } })
+  const none = await app.inject({ url: '/nobody' })
   assert.equal(none.statusCode, 404)
   assert.equal(none.headers['content-type'], 'application/problem+json')
   assert.deepEqual(none.json(), {
@@ -147,7 +169,7 @@ test('no route is 404, a wrong method 405 with Allow, both as problem+json that 
     status: 404,
     detail: 'There is nothing here',
     code: 'GTW_NO_ROUTE',
-    requestId: 'abc-1',
+    requestId: none.headers['x-request-id'],
   })
   const wrong = await app.inject({ method: 'DELETE', url: '/users' })
   assert.deepEqual(

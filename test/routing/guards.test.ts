@@ -157,4 +157,47 @@ describe('guards', () => {
     assert.equal(asked.statusCode, 405)
     assert.equal(target.seen.length, 0)
   })
+
+  it('take parameters out of queries, of secrets before anybody sees them and by their own paths too', async (t) => {
+    const target = await startTarget(t)
+    const taken: (readonly string[])[] = []
+    const seen: unknown[] = []
+    const lines: string[] = []
+    const app = await buildGateway(
+      {
+        upstreams: { users: { targets: [{ origin: target.origin }] } },
+        routes: [
+          { path: '/livez', endpoint: true },
+          { path: '/*', upstream: 'users' },
+        ],
+      },
+      {
+        log: (line) => lines.push(line),
+        use: async (fastify) => {
+          fastify.secretParameters.add('secret')
+          fastify.addGuard({
+            name: 'tickets',
+            stage: 'authenticate',
+            forRoute: () => (request) => {
+              seen.push(request.query)
+              taken.push(['secret', 'ticket'].flatMap((name) => request.takeQuery(name)))
+              taken.push(request.takeQuery('secret'))
+              assert.equal(request.url.includes('ticket') || request.originalUrl.includes('ticket'), false)
+              assert.ok(request.sentTarget.includes('secret=a%20b'))
+            },
+          })
+        },
+      },
+    )
+    t.after(() => app.close())
+    for (const path of ['/livez', '/x'])
+      assert.equal((await app.inject(`${path}?secret=a%20b&x=1&ticket=c`)).statusCode, 200)
+    assert.deepEqual(taken, [['a b', 'c'], ['a b'], ['a b', 'c'], ['a b']])
+    assert.equal(JSON.stringify(seen).includes('a b'), false)
+    assert.equal(target.seen[0]?.url, '/x?x=1')
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line).url).filter((url) => url !== undefined),
+      ['/livez?x=1', '/x?x=1'],
+    )
+  })
 })

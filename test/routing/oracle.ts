@@ -7,6 +7,7 @@ interface Hit {
   rank: Rank
   params: Record<string, string>
   allows: string[] | undefined
+  ambiguous: boolean
 }
 
 export function oracle(routes: readonly RouteMatch[], facts: RequestFacts) {
@@ -14,6 +15,7 @@ export function oracle(routes: readonly RouteMatch[], facts: RequestFacts) {
     .flatMap((route, index) => hit(route, index, routes, facts) ?? [])
     .sort((a, b) => compare(a.rank, b.rank))
   const best = hits.find(({ allows }) => allows === undefined || allows.includes(facts.method))
+  if (best?.ambiguous) return { kind: 'ambiguous' }
   if (best !== undefined) return { kind: 'route', index: best.index, params: best.params }
   if (hits.length === 0) return { kind: 'none' }
   return { kind: 'method', allow: [...new Set(hits.flatMap(({ allows }) => allows ?? []))].sort() }
@@ -40,11 +42,11 @@ function hit(
       satisfied(matcher, [facts.headers[name] ?? []].flat()),
     ),
     ...Object.entries(route.query ?? {}).map(([name, matcher]) =>
-      satisfied(matcher, [new URLSearchParams(facts.query).get(name) ?? []].flat()),
+      satisfied(matcher, [new URLSearchParams(facts.query).getAll(name)].flat()),
     ),
     ...Object.entries(route.cookies ?? {}).map(([name, matcher]) => {
       const jar = new URLSearchParams(String(facts.headers.cookie ?? '').replaceAll('; ', '&'))
-      return satisfied(matcher, [jar.get(name) ?? []].flat())
+      return satisfied(matcher, jar.getAll(name))
     }),
   ]
   if (host === undefined || path === undefined || conditions.includes(false)) return undefined
@@ -53,15 +55,19 @@ function hit(
   )
   // Segment ranks differ in length: pad them, so that what follows is compared in its own column.
   const padded = [...path.rank, ...Array(12).fill(0)].slice(0, 12) as Rank
-  return { index, params: path.params, allows, rank: [host, ...padded, -conditions.length, index] }
+  const ambiguous = conditions.includes(undefined)
+  return { index, params: path.params, allows, ambiguous, rank: [host, ...padded, -conditions.length, index] }
 }
 
-function satisfied(matcher: Matcher, values: string[]): boolean {
+/** Undefined where one value satisfies it and another does not. */
+function satisfied(matcher: Matcher, values: string[]): boolean | undefined {
   if (matcher === false) return values.length === 0
-  return values.some((value) => {
+  if (values.length === 0) return false
+  const verdicts = values.map((value) => {
     if (matcher === true) return true
     return typeof matcher === 'string' ? value === matcher : value.search(matcher) >= 0
   })
+  return verdicts.every((verdict) => verdict === verdicts[0]) ? verdicts[0] : undefined
 }
 
 function hostRank(wanted: string | undefined, sent: string): number | undefined {

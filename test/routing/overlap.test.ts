@@ -92,7 +92,7 @@ test('no false alarm: what is reported is never reached by a request that it wou
             if (alone.match(asked).kind !== 'route') continue
             tried++
             const result = router.match(asked)
-            assert.ok(result.kind === 'route' && result.index !== index)
+            assert.ok(result.kind === 'ambiguous' || (result.kind === 'route' && result.index !== index))
           }
         }
       },

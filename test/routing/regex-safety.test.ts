@@ -11,6 +11,16 @@ test('a regex that backtracks catastrophically is told, with an attack and a rem
   assert.match(polynomial ?? '', /polynomial/)
 })
 
+test('a path that backtracks only where capitals are small letters is told: look-alikes are found so', async () => {
+  const source = '\\/[a-z]*[A-Z]*[a-z]*[A-Z]*b'
+  const [path, header] = await regexProblems([
+    { source, flags: '', whole: true },
+    { source: '^[a-z]{2}[A-Z]{2}$', flags: '' },
+  ])
+  assert.match(path ?? '', /backtracks catastrophically/)
+  assert.equal(header, undefined)
+})
+
 test('a regex that cannot be compiled is told', async () => {
   const [problem] = await regexProblems([{ source: '(', flags: '' }])
   assert.match(problem ?? '', /cannot be compiled/)

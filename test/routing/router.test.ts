@@ -103,13 +103,50 @@ test('conditions: query and cookies are read as users write them', () => {
     { path: '/', headers: { 'X-V': /^2/g } },
     { path: '/', headers: { constructor: true } as RouteMatch['headers'] & object },
   ]
-  assert.equal(found(routes, facts('/', { query: '?x&a+b=c%20d&a+b=other' })), 0)
-  assert.equal(found(routes, facts('/', { query: '?a+b=other&a+b=c+d' })), 'none')
+  assert.equal(found(routes, facts('/', { query: '?x&a+b=c%20d&a+b=c+d' })), 0)
+  assert.equal(found(routes, facts('/', { query: '?a+b=other&a+b=more' })), 'none')
   assert.equal(found(routes, facts('/', { query: '?%=1' })), 'none')
-  assert.equal(found(routes, facts('/', { headers: { cookie: 'ss=1; s="quoted"; s=no' } })), 1)
+  assert.equal(found(routes, facts('/', { headers: { cookie: 'ss=1; s="quoted"; s=quoted' } })), 1)
   const router = createRouter(routes)
   for (let i = 0; i < 3; i++)
     assert.equal(router.match(facts('/', { headers: { 'x-v': '2.1' } })).kind, 'route')
+})
+
+test('a condition does not hold by the first of several values and is not walked around by the last', () => {
+  const guarded = { path: '/a', query: { do: 'delete' }, headers: { x: /^1$/ }, cookies: { role: 'admin' } }
+  const routes: RouteMatch[] = [
+    { path: '/a', query: guarded.query, methods: ['GET'] },
+    { path: '/a', headers: guarded.headers },
+    { path: '/a', cookies: guarded.cookies },
+    { path: '/a', headers: { accept: /json/ } },
+    { path: '/*' },
+  ]
+  const at = (more: Partial<RequestFacts>) => found(routes, facts('/a', more))
+  const joined = (name: string, ...values: string[]) =>
+    at({
+      headers: { [name]: values.join(', ') },
+      rawHeaders: values.flatMap((value) => [name.toUpperCase(), value]),
+    })
+  for (const query of ['?do=read&do=delete', '?do=delete&do=read', '?do=delete&do', '?%64o=read&do=delete'])
+    assert.equal(at({ query }), 'ambiguous', query)
+  assert.equal(at({ query: '?do=read&do=write' }), 4)
+  assert.equal(at({ query: '?do=delete&do=delete' }), 0)
+  // Where the method is another one, nothing hangs on it.
+  assert.equal(at({ query: '?do=read&do=delete', method: 'POST' }), 4)
+  assert.equal(at({ headers: { cookie: 'role=user; role=admin' } }), 'ambiguous')
+  assert.equal(joined('x', '2', '1'), 'ambiguous')
+  assert.equal(joined('x', '2', '3'), 4)
+  assert.equal(joined('x', '1'), 1)
+  assert.equal(joined('accept', 'text/html', 'application/json'), 3, 'a list is one value in several lines')
+  assert.equal(at({ headers: { x: '1' }, query: '?do=read' }), 1)
+  // CGI and its like make one variable of both.
+  const spelt: RouteMatch[] = [{ path: '/a', headers: { 'x-do': 'delete' } }, { path: '/*' }]
+  const written = (headers: Record<string, string>) => found(spelt, facts('/a', { headers }))
+  assert.equal(written({ x_do: 'delete' }), 'ambiguous')
+  assert.equal(written({ 'x-do': 'read', 'x.do': 'delete' }), 'ambiguous')
+  assert.equal(written({ 'x-do': 'delete', x_do: 'read' }), 'ambiguous')
+  assert.equal(written({ 'x-do': 'delete', x_do: 'delete' }), 0)
+  assert.equal(written({ x_do: 'read', x_done: 'delete' }), 1)
 })
 
 test('only the method was wrong: the union of what would be served, over hosts and paths', () => {

@@ -103,22 +103,59 @@ describe('a fleet', () => {
 
   it('is refused with the remedy where it is none', async () => {
     const good = await loadScenario('even')
+    const [failure] = [{ targets: [1], mode: 'freezes', fromMs: 1, toMs: 2 }]
+    const bursts = { kind: 'bursts', factor: 4, everyMs: 2000, forMs: 200 }
     const wrong: readonly [object, RegExp][] = [
-      [{ gatways: 2 }, /mine: gatways: unknown key/],
+      [{ gatways: 2 }, /^mine has 1 problem\n {2}gatways: unknown key; did you mean "gateways"\?$/],
       [{ targets: [] }, /targets: needs at least one group/],
-      [{ targets: [{ count: 1.5 }] }, /targets\[0\]\.count/],
-      [{ service: { kind: 'normal' } }, /service\.kind: write one of constant/],
-      [{ service: { kind: 'pareto', meanMs: 1, alpha: 1 } }, /alpha: above 1/],
-      [{ arrivals: { load: 0 } }, /arrivals\.load/],
-      [{ discipline: 'lifo' }, /write "fifo" or "sharing"/],
-      [{ warmup: 1 }, /warmup/],
-      [{ failures: [{ targets: [100], mode: 'errors', fromMs: 0, toMs: 1 }] }, /numbers from 0 to 99/],
-      [{ failures: [{ targets: [1], mode: 'freezes', fromMs: 1, toMs: 1 }] }, /toMs above it/],
+      [{ targets: [{ count: 1.5 }] }, /targets\[0\]\.count: must be a whole number/],
+      [{ targets: [{ count: 1, wieght: 5 }] }, /targets\[0\]\.wieght: unknown key; did you mean "weight"\?/],
+      [{ service: { kind: 'normal' } }, /service\.kind: "normal" is not one of the choices; .*"constant"/],
+      [{ service: { kind: 'lognormal', meanMs: 1 } }, /service\.sigma: is required/],
+      [{ service: { kind: 'pareto', meanMs: 1, alpha: 1 } }, /alpha: must be above 1/],
+      [{ arrivals: { load: 0 } }, /arrivals\.load: must be a number above 0/],
+      [
+        { arrivals: { load: 1, shape: { ...bursts, kind: 'burst' } } },
+        /shape\.kind: "burst" .*did you mean "bursts"/,
+      ],
+      [
+        { arrivals: { load: 1, shape: { kind: 'bursts', factor: 4 } } },
+        /shape\.everyMs: is required[\s\S]*shape\.forMs: is/,
+      ],
+      [{ arrivals: { load: 1, shape: { ...bursts, forMs: 2000 } } }, /shape\.forMs: must be below everyMs/],
+      [
+        { arrivals: { load: 1, shape: { kind: 'sine', amplitude: 2, periodMs: 9 } } },
+        /amplitude: must be at most 1/,
+      ],
+      [{ discipline: 'lifo' }, /discipline: "lifo" is not one of the choices; did you mean "fifo"/],
+      [{ warmup: 1 }, /warmup: must be at most 0.99/],
+      [
+        { failures: [{ ...failure, targets: [100] }] },
+        /failures\[0\]\.targets: there is no target 100; .* 0 to 99/,
+      ],
+      [
+        { failures: [{ ...failure, targets: 'all' }] },
+        /failures\[0\]\.targets: must be an object, is "all"; or a list/,
+      ],
+      [{ failures: [{ ...failure, toMs: 1 }] }, /failures\[0\]\.toMs: must be above fromMs/],
+      [{ health: {} }, /health\.afterMs: is required/],
+      [{ keys: { count: 'a', skew: 1 } }, /keys\.count: must be a whole number, is "a"/],
+      [{ cache: { keys: 5 } }, /cache\.hit: is required/],
       [{ keys: undefined, cache: { keys: 5, hit: 0.1 } }, /cache: needs keys/],
+      [{ policies: [{ load: 'ewma' }] }, /policies\[0\]: names no policy/],
+      [{ requests: 0, gateways: 0 }, /^mine has 2 problems/],
     ]
     for (const [part, message] of wrong) {
-      assert.throws(() => checkFleet({ ...good, ...part }, 'mine'), message, JSON.stringify(part))
+      assert.throws(() => checkFleet({ ...good, ...part }, 'mine'), { message }, JSON.stringify(part))
     }
+    assert.throws(() => checkFleet(undefined, 'mine'), /mine has 1 problem\n {2}must be an object/)
+  })
+
+  it('in a file that is none, or not there, is refused as well', async () => {
+    const file = join(folder, 'broken.json')
+    await writeFile(file, '{ "about": }')
+    await assert.rejects(loadScenario(file), /broken\.json is no JSON: /)
+    await assert.rejects(loadScenario(join(folder, 'nowhere.json')), /there is no file ".*nowhere\.json"/)
   })
 })
 

@@ -47,7 +47,22 @@ describe('the policies', () => {
       policy: 'prequal',
       probe: { path: '/load' },
     })
-    assert.throws(() => readPolicy('p2c:ewma'), /write options as p2c:name=value/)
+    for (const written of ['maglev:bounded.eps=1:bounded.floor=1', 'maglev bounded.eps=1 bounded.floor=1'])
+      assert.deepEqual(readPolicy(written), { policy: 'maglev', bounded: { eps: 1, floor: 1 } })
+    assert.deepEqual(readPolicy('prequal:probe.path=/load'), { policy: 'prequal', probe: { path: '/load' } })
+    assert.throws(() => readPolicy('p2c:ewma'), /write options as p2c:name=value, or p2c:name\.inner=value/)
+    assert.throws(() => readPolicy('maglev:bounded=false:bounded.eps=1'), /"bounded" is said twice/)
+    assert.throws(() => readPolicy('p2c:load=ewma:load=inflight'), /"load" is said twice/)
+  })
+
+  it('are typed as the tables call them', async () => {
+    for (const scenario of scenarioNames()) {
+      for (const choice of lineUp(await loadScenario(scenario), balancers)) {
+        // What is left out of labels is no matter for them.
+        if (labelOf(choice) === 'prequal probe') continue
+        assert.deepEqual(readPolicy(labelOf(choice)), choice)
+      }
+    }
   })
 
   it('are called by their options in tables', () => {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { defined } from '../../plugins/upstreams/balancers.ts'
 import type { Balancer, Outcome, PolicyContext, Target } from '../../plugins/upstreams/contract.ts'
 import type { Figures } from '../../simulate/figures.ts'
 import type { Fleet } from '../../simulate/fleet.ts'
 import type { Balancers } from '../../simulate/gateway.ts'
 import { simulate } from '../../simulate/run.ts'
-import { textbook, textbookBalancers } from '../../simulate/theory-check.ts'
+import { textbook, textbookBalancers, uniform } from '../../simulate/theory-check.ts'
 
 const plain: Fleet = {
   about: 'ten targets',
@@ -45,10 +46,8 @@ function recorder(of: (context: PolicyContext) => Balancer): {
     ...of(context),
     onOutcome: (target, outcome) => heard.push([target, outcome]),
   })
-  return { balancers: new Map([['recorder', create as never]]), heard }
+  return { balancers: new Map([['recorder', defined(create)]]), heard }
 }
-
-const uniform = textbookBalancers.get('uniform') as unknown as (context: PolicyContext) => Balancer
 
 describe('a run', () => {
   for (const discipline of ['fifo', 'sharing'] as const) {

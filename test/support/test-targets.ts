@@ -14,6 +14,7 @@ export function testTarget(number: number, figures: Partial<Target> = {}): TestT
     tier: 0,
     zone: '',
     inflight: 0,
+    tunnels: 0,
     waiting: 0,
     quietSince: 0,
     draining: false,

@@ -133,6 +133,18 @@ describe('the exporter', () => {
     assert.deepEqual([exporter.exported, exporter.dropped, batches.length], [13, 7, 4])
   })
 
+  it('sent one that says `Retry-After: 0`, or a date that has passed, the same batch hundreds of times a second', async () => {
+    const { add, batches, until, collector } = virtual()
+    collector.answer = () =>
+      batches.length > 20 ? TAKEN : { taken: false, again: true, afterMs: 0, why: '429' }
+    add(10)
+    await until(61_000)
+    assert.deepEqual(
+      batches.map(({ at }) => at),
+      [1000, 2000, 4000, 8000, 16_000, 32_000],
+    )
+  })
+
   it('sends what is left when it closes, and is done in time where nobody answers', async () => {
     const quick = virtual()
     quick.add(700)
@@ -177,7 +189,9 @@ describe('OTLP/JSON', () => {
       link: undefined,
       failed: true,
     })
-    const body = JSON.parse(exportRequest({ 'service.name': nasty, [nasty]: 1 }, 'holdfast')([text, text]))
+    const body = JSON.parse(
+      exportRequest({ 'service.name': nasty, [nasty]: 1 }, { name: 'x', version: '1' })([text, text]),
+    )
     const [{ resource, scopeSpans }] = body.resourceSpans
     assert.deepEqual(resource.attributes, [
       { key: 'service.name', value: { stringValue: nasty } },

@@ -1,13 +1,16 @@
 /** Traces of a running gateway, as a collector receives them. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import http from 'node:http'
 import http2 from 'node:http2'
+import { join } from 'node:path'
 import { describe, it, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { readGateway } from '../support/config.ts'
 import { startFaulty, wire } from '../support/faulty.ts'
 import { rawRequest, startGateway } from '../support/gateway.ts'
+import { ROOT } from '../support/process.ts'
 import { deadOrigin, startTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
 import { type ReceivedSpan, type Receiver, startReceiver } from './support.ts'
@@ -128,7 +131,8 @@ describe('an exchange is a tree', LIMIT, () => {
       'http.request.method': 'GET',
       'url.scheme': 'http',
       'url.path': '/users/7',
-      'http.route': 'users by id',
+      'http.route': '/users/*',
+      'holdfast.route': 'users by id',
       'http.response.status_code': 200,
       'server.address': '127.0.0.1',
       'server.port': port,
@@ -139,7 +143,7 @@ describe('an exchange is a tree', LIMIT, () => {
       'holdfast.attempts': 1,
     })
     assert.ok(typeof id === 'string' && typeof peer === 'string')
-    assert.deepEqual([server.name, server.traceId, server.parentSpanId], ['GET users by id', TRACE, SPAN])
+    assert.deepEqual([server.name, server.traceId, server.parentSpanId], ['GET /users/*', TRACE, SPAN])
     // The parent is another process's: OTLP's flags say so.
     assert.deepEqual([server.flags, attempt.flags, server.traceState], [0x301, 0x101, 'a=1,b=2'])
     assert.deepEqual([server.status, server.links, server.events], [undefined, [], []])
@@ -162,7 +166,7 @@ describe('an exchange is a tree', LIMIT, () => {
     assert.deepEqual([headers['tracestate'], headers['baggage']], ['a=1,b=2', 'k=v'])
     assert.equal(rawHeaders.filter((name) => /^trace/i.test(name)).length, 2)
     assert.ok(!JSON.stringify(spans, (_, v) => (typeof v === 'bigint' ? `${v}` : v)).includes('hush'))
-    const [{ headers: sent, resource }] = receiver.requests as [Receiver['requests'][number]]
+    const [{ headers: sent, resource, scope }] = receiver.requests as [Receiver['requests'][number]]
     assert.deepEqual([sent['x-token'], sent['content-encoding']], ['s3cret', 'gzip'])
     assert.deepEqual(
       [
@@ -171,6 +175,11 @@ describe('an exchange is a tree', LIMIT, () => {
         typeof resource['service.instance.id'],
       ],
       ['edge', 'test', 'string'],
+    )
+    const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
+    assert.deepEqual(
+      [resource['service.version'], resource['telemetry.sdk.version'], scope],
+      [version, version, { name: 'holdfast', version }],
     )
     await until('the access line', () => lines.some(({ msg }) => msg === 'request'))
     const line = lines.find(({ msg }) => msg === 'request')
@@ -232,6 +241,20 @@ describe('an exchange is a tree', LIMIT, () => {
     )
     const head = slow.requests[0]?.head ?? ''
     assert.equal(parentOf(/traceparent: (\S+)/i.exec(head)?.[1])[2], first.spanId)
+  })
+
+  it('that a client reached by an address of IPv6: no brackets, and a route by its pattern', async (t) => {
+    const receiver = await startReceiver(t)
+    const target = await startTarget(t)
+    const { port } = await traced(t, receiver, [target.origin], {
+      config: { routes: [{ path: /^\/users\/(?<id>\d+)$/, name: 'one', upstream: 'users' }] },
+    })
+    const request = `GET /users/7 HTTP/1.1\r\nHost: [2001:db8::1]:8080\r\nConnection: close\r\n\r\n`
+    await rawRequest(port, request)
+    const [{ attributes, name }] = (await receiver.tree(2)) as [ReceivedSpan]
+    assert.deepEqual([attributes['server.address'], attributes['server.port']], ['2001:db8::1', 8080])
+    assert.equal(attributes['http.route'], '^\\/users\\/(?<id>\\d+)$')
+    assert.equal(name, `GET ${attributes['http.route']}`)
   })
 
   it('of an error, whoever is to blame for it; refused requests too', async (t) => {

@@ -40,7 +40,11 @@ export interface Receiver {
   readonly endpoint: string
   readonly port: number
   readonly spans: ReceivedSpan[]
-  readonly requests: { headers: http.IncomingHttpHeaders; resource: Record<string, unknown> }[]
+  readonly requests: {
+    headers: http.IncomingHttpHeaders
+    resource: Record<string, unknown>
+    scope: unknown
+  }[]
   /** Spans of the trace that the given span is in, once there are so many. */
   tree(count: number): Promise<ReceivedSpan[]>
   /** What the next ones are answered with, instead of 200. */
@@ -69,7 +73,11 @@ export async function startReceiver(t: Pick<TestContext, 'after'>, port = 0): Pr
     const body = request.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes
     const { resourceSpans } = JSON.parse(body.toString())
     for (const { resource, scopeSpans } of resourceSpans) {
-      requests.push({ headers: request.headers, resource: plain(resource.attributes) })
+      requests.push({
+        headers: request.headers,
+        resource: plain(resource.attributes),
+        scope: scopeSpans[0].scope,
+      })
       for (const span of scopeSpans.flatMap((scope: { spans: unknown[] }) => scope.spans)) {
         spans.push({
           ...span,

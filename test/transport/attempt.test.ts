@@ -19,7 +19,7 @@ function streaming(): { attempt: Attempt; stream: AnswerStream; outcomes: Outcom
     broke() {},
   } as Partial<AttemptOwner> as AttemptOwner
   const lease = {
-    target: { inflight: 1 },
+    target: { inflight: 1, tunnels: 0 },
     heard() {},
     settle: (outcome: Outcome) => outcomes.push(outcome),
     release() {},

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Outcome, Target } from '../../plugins/upstreams/contract.ts'
 import { startFaulty, wire } from '../support/faulty.ts'
+import { deadOrigin } from '../support/target.ts'
 import { ask, eventually, gatewayTo, idle, rawClient } from './support.ts'
 
 const answer = (body: string, head = '') =>
@@ -192,4 +193,65 @@ test('a second hedge follows where the first is silent too', async (t) => {
   for (let i = 0; i < 3; i++) assert.equal((await ask(gateway.port)).body.toString(), 'third')
   assert.ok(performance.now() - from < 5000)
   await idle(gateway)
+})
+
+test('a frozen primary is hedged to the standby, which is in a tier in reserve', async (t) => {
+  const primary = await startFaulty(t, () => {})
+  const standby = await startFaulty(t, ({ socket }) => socket.write(answer('standby')))
+  const gateway = await gatewayTo(t, [], {
+    upstream: { ...HEDGE, targets: [{ origin: primary.origin }, { origin: standby.origin, tier: 1 }] },
+  })
+  assert.equal((await ask(gateway.port)).body.toString(), 'standby')
+  await idle(gateway)
+})
+
+test('a primary that refuses is no retry while there is a standby: the budget is not touched', async (t) => {
+  const standby = await startFaulty(t, ({ socket }) => socket.write(answer('standby')))
+  const gateway = await gatewayTo(t, [], {
+    upstream: {
+      targets: [{ origin: await deadOrigin() }, { origin: standby.origin, tier: 1 }],
+      failover: { retries: 1, budget: { ratio: 0, minPerSecond: 0 }, hedge: false },
+      outlierDetection: false,
+    },
+  })
+  for (let i = 0; i < 20; i++) assert.equal((await ask(gateway.port)).body.toString(), 'standby')
+})
+
+test('who waits at a target that is taken out is helped at once, whatever hedges may cost', async (t) => {
+  const { slow, gateway } = await pair(t, () => {}, {
+    upstream: { failover: { hedge: { after: '1h', maxExtra: 0, minPerSecond: 0 } } },
+  })
+  const waiting = [ask(gateway.port), ask(gateway.port)]
+  await slow.arrived(2)
+  const { upstreams } = gateway.app
+  const target = upstreams.upstream('main').targets[0] as Target
+  upstreams.announce({
+    name: 'ejected',
+    level: 'warn',
+    upstream: 'main',
+    target,
+    by: 'a test',
+    why: 'it says so',
+  })
+  for (const { body } of await Promise.all(waiting)) assert.equal(body.toString(), 'second')
+  await eventually(() => slow.open.size === 0, 'the attempts there are cancelled')
+  await idle(gateway)
+})
+
+test('a PUT whose body is gone once it is sent goes where life is proven', async (t) => {
+  const doubted = await startFaulty(t, ({ socket }) => socket.write(answer('doubted')))
+  const proven = await startFaulty(t, ({ socket }) => socket.write(answer('proven')))
+  const gateway = await gatewayTo(t, [doubted.origin, proven.origin], {
+    server: { replayBody: 10 },
+    use: async (app) => {
+      const trusts = ({ origin }: Target) => origin !== doubted.origin
+      app.upstreams.addHealthSource({ name: 'doubt', allows: () => true, trusts })
+    },
+  })
+  const put = async (body: string): Promise<string> =>
+    (await ask(gateway.port, { method: 'PUT', body })).body.toString()
+  for (let i = 0; i < 6; i++) assert.equal(await put('x'.repeat(20)), 'proven')
+  const small = new Set<string>()
+  for (let i = 0; i < 6; i++) small.add(await put('x'))
+  assert.equal(small.size, 2, 'what can be sent again is a probe')
 })

@@ -1,6 +1,7 @@
 /** An answer that breaks before it is whole is a failed attempt and nothing that a client sees. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { holdFor } from '../../plugins/transport/hold.ts'
 import { startFaulty, type WireRequest, wire } from '../support/faulty.ts'
 import { ask, gatewayTo, idle, rawClient } from './support.ts'
 
@@ -127,4 +128,55 @@ test('the idle deadline counts from the last piece and not from when the gatheri
   const took = performance.now() - from
   assert.deepEqual([status, complete], [200, false])
   assert.ok(took >= 995 && took < 1850, `${took} ms`)
+})
+
+/** Targets that take 100 ms to their head; the first one then says half of what it has to say. */
+async function stalling(t: TestContext, more?: string) {
+  const first = await startFaulty(t, ({ socket }) => {
+    setTimeout(() => socket.write(wire(CHUNKED, '5\r\nhello\r\n')), 100)
+    if (more !== undefined) setTimeout(() => socket.write(more), 140)
+  })
+  const second = await startFaulty(t, ({ socket }) => {
+    if (more === undefined) setTimeout(() => socket.write(wire(CHUNKED, '5\r\nwhole\r\n0\r\n\r\n')), 100)
+  })
+  return gatewayTo(t, [], {
+    upstream: {
+      targets: [{ origin: first.origin }, { origin: second.origin, tier: 1 }],
+      failover: { hedge: { after: '130ms', minPerSecond: 1000 } },
+      timeouts: { idle: '5s' },
+    },
+  })
+}
+
+test('half an answer that has gone quiet does not win over a hedge that will be whole', async (t) => {
+  const gateway = await stalling(t)
+  const { status, body, complete } = await ask(gateway.port)
+  assert.deepEqual([status, body.toString(), complete], [200, 'whole', true])
+  await idle(gateway)
+})
+
+test('an answer that goes on coming is streamed, though a hedge is still under way', async (t) => {
+  const gateway = await stalling(t, '5\r\nagain\r\n')
+  const client = rawClient(t, gateway.port)
+  client.socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await client.until('again')
+  client.socket.destroy()
+  await idle(gateway)
+})
+
+test('how long half an answer is held: for a hedge, and no longer than one would take', () => {
+  const half = {
+    quietMs: 50,
+    latencyMs: 100,
+    gatherWithin: 50,
+    besideMs: undefined,
+    hedgeInMs: Number.POSITIVE_INFINITY,
+  }
+  assert.equal(holdFor(half), 0, 'nobody else will answer')
+  assert.equal(holdFor({ ...half, hedgeInMs: 60 }), 80)
+  assert.equal(holdFor({ ...half, hedgeInMs: 300 }), 0, 'too far off')
+  assert.equal(holdFor({ ...half, besideMs: 10 }), 20)
+  assert.equal(holdFor({ ...half, besideMs: 245 }), 5)
+  assert.equal(holdFor({ ...half, besideMs: 250 }), 0, 'that one is no better')
+  assert.equal(holdFor({ ...half, besideMs: 10, quietMs: 24 }), 0, 'it is coming')
 })

@@ -29,8 +29,6 @@ test('paths that look like dot segments but are none pass as they are', async (t
 
 for (const [name, path] of Object.entries({
   'a backslash': '/\\evil',
-  'the absolute form': 'http://evil.example/',
-  'the absolute form of https': 'https://evil.example/x',
   'GHSA-2q7r-29rg-6m5h, an encoded slash beside dots': '/a/..%2fadmin',
   'GHSA-2q7r-29rg-6m5h, an encoded backslash beside dots': '/a/..%5cadmin',
   'an encoded NUL': '/a%00',
@@ -43,6 +41,18 @@ for (const [name, path] of Object.entries({
     const text = await get(port, path)
     assert.match(text, /^HTTP\/1\.1 400 /)
     assert.equal(target.seen.length, 0)
+  })
+}
+
+for (const authority of ['http://other.example', 'https://other.example']) {
+  test(`the absolute form ${authority}/x is served, and its authority is the Host (RFC 9112, 3.2.2)`, async (t) => {
+    const target = await startTarget(t)
+    const { port } = await gatewayTo(t, target.origin)
+    assert.match(await get(port, `${authority}/x`), /^HTTP\/1\.1 200 /)
+    assert.deepEqual(
+      target.seen.map(({ url, headers }) => [url, headers.host]),
+      [['/x', 'other.example']],
+    )
   })
 }
 

@@ -49,30 +49,80 @@ test('headers that the Connection header lists do not reach the target', async (
 test('GHSA-gwhp-pf74-vj37: a client cannot strip headers of the gateway by listing them', async (t) => {
   const target = await startTarget(t)
   const { port } = await gatewayTo(t, target.origin, {
-    upstream: { forwarded: 'both' },
     route: { requestHeaders: { set: { 'x-made': 'by the gateway' } } },
   })
-  await ask(port, {
-    headers: {
-      Connection: 'close, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, Forwarded, Via, X-Made, Host',
-    },
-  })
-  const headers = target.seen[0]?.headers ?? {}
-  for (const name of ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded', 'via', 'host'])
-    assert.ok(headers[name], name)
-  assert.equal(headers['x-made'], 'by the gateway')
+  await ask(port, { headers: { Connection: 'close, X-Made, Traceparent', 'X-Made': 'by the client' } })
+  assert.equal(target.seen[0]?.headers['x-made'], 'by the gateway')
 })
 
-test('a Connection header that lists Content-Length leaves the body whole', async (t) => {
+for (const name of [
+  'Authorization',
+  'Cookie',
+  'Content-Length',
+  'Content-Type',
+  'Forwarded',
+  'Host',
+  'Via',
+  'X-Forwarded-For',
+  'X-Real-IP',
+]) {
+  test(`a Connection header that lists ${name} is refused: a proxy before us may have said it`, async (t) => {
+    const target = await startTarget(t)
+    const { port } = await gatewayTo(t, target.origin)
+    const { status, body } = await ask(port, {
+      method: 'POST',
+      headers: { Connection: `close, ${name}`, 'Content-Length': 5 },
+      body: 'hello',
+    })
+    assert.equal(status, 400)
+    assert.match(String(body), /Connection header must not name/)
+    assert.equal(target.seen.length, 0)
+  })
+}
+
+test('the names of the protocol itself may be in a Connection header', async (t) => {
   const target = await startTarget(t)
   const { port } = await gatewayTo(t, target.origin, { server: { replayBody: 0 } })
-  const { status } = await ask(port, {
-    method: 'POST',
-    headers: { Connection: 'close, Content-Length', 'Content-Length': 5 },
-    body: 'hello',
-  })
-  assert.equal(status, 200)
+  const head =
+    'POST / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nKeep-Alive: timeout=5\r\n' +
+    'Connection: TE, Keep-Alive\r\nConnection: Transfer-Encoding, close, ,\r\nTransfer-Encoding: chunked\r\n\r\n'
+  assert.match(await rawRequest(port, `${head}5\r\nhello\r\n0\r\n\r\n`), /^HTTP\/1\.1 200 /)
   assert.equal(target.seen[0]?.body, 'hello')
+})
+
+test('other spellings of headers of framing and connection reach no target, nor does Proxy', async (t) => {
+  const target = await startTarget(t)
+  const { port } = await gatewayTo(t, target.origin)
+  const odd = {
+    content_length: '7',
+    transfer_encoding: 'chunked',
+    'content.length': '7',
+    proxy_authorization: 'Basic x',
+    http2_settings: 'x',
+    X_Forwarded_For: '1.2.3.4',
+    Proxy: 'http://evil.example',
+  }
+  await ask(port, { headers: { ...odd, x_own: '1', 'X-Proxy': '2' } })
+  const headers = target.seen[0]?.headers ?? {}
+  for (const name of Object.keys(odd)) assert.equal(headers[name.toLowerCase()], undefined, name)
+  assert.deepEqual([headers['x_own'], headers['x-proxy']], ['1', '2'])
+})
+
+test('nor do they behind a body', async (t) => {
+  const target = await startTarget(t)
+  let trailers: NodeJS.Dict<string> = {}
+  target.server.prependListener('request', (request) =>
+    request.on('end', () => {
+      trailers = request.trailers
+    }),
+  )
+  const { port } = await gatewayTo(t, target.origin)
+  await rawRequest(
+    port,
+    'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n' +
+      '2\r\nhi\r\n0\r\ncontent_length: 7\r\nX_Real_Ip: 1.2.3.4\r\nProxy: x\r\nx_own: 1\r\n\r\n',
+  )
+  assert.deepEqual({ ...trailers }, { x_own: '1' })
 })
 
 test('header values beyond ASCII reach the target byte for byte', async (t) => {

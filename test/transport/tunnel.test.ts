@@ -318,6 +318,78 @@ test('an idle tunnel outlives the time-outs of the listener and of the upstream'
   client.terminate()
 })
 
+test('a tunnel that nothing passes through is closed, at both ends; one that is used is not', async (t) => {
+  const target = await wsTarget(t)
+  const { app, ws } = await gateway(t, [target.origin], { upstream: { timeouts: { tunnel: 600 } } })
+  const [silent, used] = [await opened(ws), await opened(ws)]
+  const closed = once(silent, 'close')
+  const chatter = setInterval(() => used.send('x'), 50)
+  t.after(() => clearInterval(chatter))
+  assert.equal((await closed)[0], 1006)
+  await until(() => target.server.clients.size === 1 && inflight(app) === 1, 'the target has lost it too')
+  used.send('still there')
+  assert.ok((await message(used)).data.length > 0)
+  const idle = app.upstreams.collectors.find(({ name }) => name === 'tunnels_idle_closed_total')
+  const counts: unknown[] = []
+  idle?.collect((count, ...labels) => counts.push([count, ...labels]))
+  assert.deepEqual(counts, [[1, 'ws']])
+  used.terminate()
+  await until(() => inflight(app) === 0, 'nothing is in flight')
+})
+
+test('a tunnel to a target that is frozen is given up', async (t) => {
+  const origin = await rawTarget(t, (socket) => {
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+      socket.pause()
+    })
+  })
+  const { app, port } = await gateway(t, [origin], { upstream: { timeouts: { tunnel: 100 } } })
+  const client = upgradeBy(port)
+  await untilText(client, '\r\n\r\n')
+  client.write(Buffer.alloc(100_000))
+  await until(() => client.closed || client.readableEnded || client.destroyed, 'the client is told')
+  client.destroy()
+  await until(() => inflight(app) === 0, 'nothing is in flight')
+})
+
+test('tunnels have a bound of their own: one more gets 503, and requests are served all the same', async (t) => {
+  const target = await wsTarget(t)
+  const { app, ws, url, port } = await gateway(t, [target.origin], {
+    upstream: { limits: { tunnels: 2, connections: 1, queue: 0 } },
+  })
+  const [one, two] = [await opened(ws), await opened(ws)]
+  const refused = await text(upgradeBy(port))
+  assert.match(refused, /^HTTP\/1\.1 503 .*GTW_OVERLOADED/s)
+  assert.match(refused, /^retry-after: 1\r$/m)
+  // A server of WebSockets says so to those who do not want one.
+  for (let i = 0; i < 3; i++) assert.equal((await fetch(url)).status, 426)
+  assert.equal(app.upstreams.upstream('ws').targets[0]?.tunnels, 2)
+  one.terminate()
+  await until(() => inflight(app) === 1, 'one tunnel is gone')
+  const third = await opened(ws)
+  third.terminate()
+  two.terminate()
+  await until(() => inflight(app) === 0, 'nothing is in flight')
+  assert.equal(app.upstreams.upstream('ws').targets[0]?.tunnels, 0)
+})
+
+test('a target that has all its tunnels is passed over for another', async (t) => {
+  const targets = [await wsTarget(t), await wsTarget(t)]
+  const { ws, port } = await gateway(
+    t,
+    targets.map(({ origin }) => origin),
+    { upstream: { limits: { tunnels: 1 } } },
+  )
+  const open = [await opened(ws), await opened(ws)]
+  assert.deepEqual(
+    targets.map(({ requests }) => requests.length),
+    [1, 1],
+  )
+  assert.match(await text(upgradeBy(port)), /^HTTP\/1\.1 503 /)
+  for (const one of open) one.terminate()
+})
+
 test('a dead target is a 502, a silent one a 504', async (t) => {
   const { port } = await gateway(t, [await deadOrigin()])
   const dead = await text(upgradeBy(port))
@@ -359,6 +431,25 @@ for (const how of ['end', 'resetAndDestroy'] as const) {
     await until(() => inflight(app) === 0, 'nothing in flight')
   })
 }
+
+test('an upgrade by POST without a body reaches the target without one', async (t) => {
+  let head = ''
+  const origin = await rawTarget(t, (socket) => {
+    socket.once('data', (chunk) => {
+      head = chunk.toString('latin1')
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: foo\r\n\r\n')
+    })
+  })
+  const { port } = await gateway(t, [origin], { route: { upgrade: ['foo'] } })
+  for (const length of ['', 'content-length: 0\r\n']) {
+    const client = connect(port, '127.0.0.1')
+    t.after(() => client.destroy())
+    client.write(`POST / HTTP/1.1\r\nhost: a\r\n${length}connection: upgrade\r\nupgrade: foo\r\n\r\n`)
+    assert.match(await untilText(client, '\r\n\r\n'), /^HTTP\/1.1 101 /)
+    assert.doesNotMatch(head, /transfer-encoding/i)
+    assert.equal(head.match(/^content-length: 0\r$/gim)?.length, 1)
+  }
+})
 
 test('a hook that refuses answers as to any request', async (t) => {
   const target = await wsTarget(t)

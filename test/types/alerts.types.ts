@@ -13,6 +13,10 @@ defineGateway({
     notify: [
       { webhook: process.env.ALERT_WEBHOOK },
       { webhook: { url: 'http://a', headers: { authorization: 'b' } } },
+      { slack: { url: 'http://a', headers: { authorization: 'b' } } },
+      { alertmanager: { url: ['http://a', 'http://b'], headers: { authorization: 'b' } } },
+      { alertmanager: 'http://a' },
+      { alertmanager: (process.env.ALERTMANAGERS ?? '').split(',') },
       { call: async ({ status, alerts }) => console.log(status === 'firing', alerts[0]?.labels['team']) },
     ],
   },
@@ -30,5 +34,3 @@ defineGateway({ ...config, alerts: { rules: [{ name: 'a', panic: true, action: {
 defineGateway({ ...config, alerts: { rules: [{ name: 'a', panic: false }] } })
 // @ts-expect-error a share in per cent says so
 defineGateway({ ...config, alerts: { rules: [{ name: 'a', targets: { eligibleBelow: '50' } }] } })
-// @ts-expect-error at least one rule
-defineGateway({ ...config, alerts: { rules: [] } })

@@ -7,7 +7,7 @@ import { defineGateway } from '../../plugins/config/define.ts'
 declare module '../../plugins/upstreams/contract.ts' {
   interface BalancerOptions {
     // As a user's own plugin adds them: one of which an option is needed, one that has none.
-    'types-sticky': { readonly cookie: string; readonly ttl?: number }
+    'types-sticky': { readonly cookie: string; readonly ttl?: number | undefined }
     'types-first': Record<never, never>
   }
 }
@@ -45,6 +45,14 @@ defineGateway({
     { path: '/gone', redirect: { to: '/', status: 302 } },
     { path: '/teapot', respond: { status: 418 } },
   ],
+})
+
+// Lists that are computed. That one is empty is said at the start.
+
+declare const ports: readonly number[]
+defineGateway({
+  upstreams: { users: { targets: ports.map((port) => ({ origin: `http://10.0.0.1:${port}` })) } },
+  routes: [{ path: '/x', upstream: 'users', methods: ['GET', 'POST'].slice(1) }],
 })
 
 // Names of upstreams.
@@ -168,8 +176,6 @@ defineGateway({ upstreams: { u: { ...users, subset: { instance: 1 } } }, routes 
 
 // Targets.
 
-// @ts-expect-error at least one
-defineGateway({ upstreams: { users: { targets: [] } }, routes })
 // @ts-expect-error needs targets
 defineGateway({ upstreams: { users: {} }, routes })
 // @ts-expect-error a target has an origin
@@ -231,8 +237,6 @@ defineGateway({ server: { bodyLimit: '10MB' }, ...one, routes })
 defineGateway({ ...one, routes: [{ path: 'users', upstream: 'users' }] })
 // @ts-expect-error a route has a path
 defineGateway({ ...one, routes: [{ upstream: 'users' }] })
-// @ts-expect-error at least one method
-defineGateway({ ...one, routes: [{ path: '/x', upstream: 'users', methods: [] }] })
 // @ts-expect-error a choice
 defineGateway({ upstreams: { users: { ...users, host: 'keep' } }, routes })
 // @ts-expect-error a status that is no redirect

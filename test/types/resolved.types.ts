@@ -3,6 +3,7 @@
  * by `tsc`; nothing here runs.
  */
 import type { GatewayConfig } from '../../plugins/config/define.ts'
+import { integer, object, text, withDefault } from '../../plugins/config/kit.ts'
 import type { BalancerFactory, UpstreamRegistry } from '../../plugins/upstreams/contract.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -44,19 +45,30 @@ export function theConfigIsReadOnly(config: GatewayConfig): void {
   config.upstreams.users!.targets[0]!.weight = 2
 }
 
-// A balancer's options reach the one who defines it, with their types.
+// A balancer's options reach the one who defines it as its schema reads them.
 
 export function definesBalancers(registry: UpstreamRegistry): void {
-  registry.defineBalancer('types-sticky', (_context, options) => {
-    holds<Equal<typeof options.cookie, string>>()
-    // @ts-expect-error it has no such option
-    void options.coookie
-    return { pick: (candidates) => candidates[0] }
-  })
-  registry.defineBalancer('a-name-that-nobody-declared', (_context, options) => {
-    holds<Equal<typeof options, unknown>>()
-    return { pick: (candidates) => candidates[0] }
-  })
+  const sticky = object({ cookie: text(), ttl: withDefault(integer(), 60) })
+  registry.defineBalancer(
+    'types-sticky',
+    (_context, options) => {
+      holds<Equal<typeof options, { readonly cookie: string; readonly ttl: number }>>()
+      return { pick: (candidates) => candidates[0] }
+    },
+    sticky,
+  )
+  registry.defineBalancer(
+    'a-name-that-nobody-declared',
+    (_context, options) => {
+      holds<Equal<typeof options.ttl, number>>()
+      return { pick: (candidates) => candidates[0] }
+    },
+    sticky,
+  )
+  // @ts-expect-error it was declared to have a cookie
+  registry.defineBalancer('types-sticky', () => ({ pick: (candidates) => candidates[0] }), object({}))
+  // @ts-expect-error options that nothing checks
+  registry.defineBalancer('unchecked', (_context, _options) => ({ pick: (candidates) => candidates[0] }))
   // @ts-expect-error no policy waits
   registry.defineBalancer('later', () => ({ pick: async (candidates) => candidates[0] }))
   // @ts-expect-error nor picks nobody

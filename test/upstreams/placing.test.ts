@@ -71,6 +71,39 @@ describe('shares below 1', () => {
   })
 })
 
+describe('one whole target among thousands of which each gets next to nothing', () => {
+  it('gets its part and not all that comes, and nobody is looked for among all', () => {
+    for (const policy of ['in turn', 'random']) {
+      const made = house(new Array(10_000).fill(0))
+      const [first] = made.targets as [Target]
+      for (const target of made.targets) made.shares.set(target, target === first ? 1 : 0.01)
+      if (policy === 'random') {
+        made.registry.defineBalancer('dice', () => ({
+          pick: (candidates) => candidates[Math.floor(made.random() * candidates.length)] ?? candidates[0],
+        }))
+        made.registry.balance('users', 'dice', {})
+      }
+      made.users.eligible()
+      let looks = 0
+      for (const target of made.targets) {
+        let inflight = 0
+        Object.defineProperty(target, 'inflight', {
+          get: () => {
+            looks++
+            return inflight
+          },
+          set: (value: number) => {
+            inflight = value
+          },
+        })
+      }
+      const picks = Array.from({ length: 500 }, () => place(made, {}))
+      assert.ok(picks.filter((one) => one === first).length < 500 * 0.1, policy)
+      assert.ok(looks / 500 < 100, `${looks / 500} targets are looked at for each request`)
+    }
+  })
+})
+
 describe('a weight of 0', () => {
   const rounds = (made: Pick<House, 'users'>): Set<string> =>
     new Set(Array.from({ length: 50 }, () => place(made, {}).origin))
@@ -102,6 +135,29 @@ describe('a weight of 0', () => {
     made.registry.changed(a)
     made.users.setWeight(a, 0)
     assert.equal(rounds(made).size, 2)
+  })
+
+  it('comes before those that are believed to fail', () => {
+    const made = registryOf([0, 0, 0], { panicThreshold: 0.5 })
+    const [a, b, c] = made.users.targets as [Target, Target, Target]
+    const { source, vetoed } = opinion()
+    made.registry.addHealthSource(source)
+    made.registry.addHealthSource({ name: 'doubt', allows: () => true, trusts: (target) => target === b })
+    made.users.setWeight(b, 0)
+    for (const target of [a, c]) {
+      vetoed.add(target)
+      made.registry.changed(target)
+    }
+    const [, atB = 0] = countPicks(made.users, 1000)
+    assert.ok(atB > 700, `${atB} of 1000 go to the one that works`)
+  })
+
+  it('of a whole tier lets sessions go on', () => {
+    const made = house([0, 1])
+    const a = made.targets[0] as Target
+    made.users.setWeight(a, 0)
+    assert.equal(place(made, { binding: { target: a, key: 'x' } }), a)
+    assert.notEqual(place(made, {}), a)
   })
 
   it('lets sessions go on', () => {
@@ -163,6 +219,49 @@ describe('a request of a session', () => {
     made.registry.changed(main)
     assert.equal(place(made, bind(spare)), spare)
     assert.equal(place(made, bind(main)), spare)
+  })
+
+  it('goes to a stand-in while its target is believed to fail, panic or not, until there is proof that it works', () => {
+    const made = registryOf([0, 0, 0, 0], { panicThreshold: 0.8 })
+    const [a, b] = made.users.targets as [Target, Target]
+    const { source, vetoed } = opinion()
+    const proven = new Set(made.users.targets)
+    made.registry.addHealthSource(source)
+    made.registry.addHealthSource({
+      name: 'proof',
+      allows: () => true,
+      trusts: (target) => proven.has(target),
+    })
+    for (const target of [a, b]) {
+      vetoed.add(target)
+      proven.delete(target)
+      made.registry.changed(target)
+    }
+    const at = () => Array.from({ length: 1000 }, (_, i) => place(made, bind(a, `session-${i}`)))
+    const standIns = at()
+    assert.deepEqual(at(), standIns)
+    const failing = standIns.filter((one) => one === a || one === b).length
+    assert.ok(failing < 200, `${failing} of 1000 go to those that are believed to fail`)
+    proven.add(a)
+    for (const one of at()) assert.equal(one, a)
+  })
+
+  it('has the same stand-in whatever its method and however traffic spills over', () => {
+    const made = house([0, 0, 0, 0, 1, 1, 1])
+    const [a, b, c] = made.targets as [Target, Target, Target]
+    const doubted = new Set<Target>()
+    made.registry.addHealthSource({ name: 'doubt', allows: () => true, trusts: (one) => !doubted.has(one) })
+    for (const target of [a, b]) {
+      made.vetoed.add(target)
+      made.registry.changed(target)
+    }
+    const at = (more: object) =>
+      Array.from({ length: 300 }, (_, i) => place(made, { ...bind(a, `s-${i}`), ...more }))
+    const before = at({})
+    assert.ok(before.some(({ tier }) => tier === 1) && before.some(({ tier }) => tier === 0))
+    assert.deepEqual(at({}), before)
+    doubted.add(c)
+    assert.deepEqual(at({ repeatable: false }), before)
   })
 
   it('of a target that was removed has a stand-in too', () => {

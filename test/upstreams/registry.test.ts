@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { integer, object } from '../../plugins/config/kit.ts'
 import type { Target } from '../../plugins/upstreams/contract.ts'
 import type { FailoverPolicy } from '../../plugins/upstreams/failover-policy.ts'
 import { countPicks, leased, originOf, pickOnce, registryOf, request } from './support.ts'
@@ -149,9 +150,11 @@ describe('the registry', () => {
     const { registry, users } = registryOf([0, 0])
     registry.balance('users', 'nth', { n: 1 })
     assert.equal(pickOnce(users), 0)
-    registry.defineBalancer('nth', (_context, options) => ({
-      pick: (candidates) => candidates[(options as { n: number }).n] ?? candidates[0],
-    }))
+    registry.defineBalancer(
+      'nth',
+      (_context, { n }: { n: number }) => ({ pick: (candidates) => candidates[n] ?? candidates[0] }),
+      object({ n: integer() }),
+    )
     assert.deepEqual(countPicks(users, 5), [0, 5])
   })
 

@@ -6,16 +6,20 @@ import { seededDice, virtualClock } from '../support/dice.ts'
 /** One upstream, "users", of as many targets as there are tiers given, in a registry of its own. */
 export function registryOf(
   tiers: readonly number[],
-  { capacity = 100, random = seededDice(1) }: { capacity?: number; random?: () => number } = {},
+  {
+    capacity = 100,
+    random = seededDice(1),
+    panicThreshold = 0,
+  }: { capacity?: number; random?: () => number; panicThreshold?: number } = {},
 ) {
   const clock = virtualClock()
   const targets = tiers.map((tier, i) => ({ origin: originOf(i), tier }))
-  const registry = new Registry({ now: clock.now, random }, { users: { targets, capacity } })
+  const registry = new Registry({ now: clock.now, random }, { users: { targets, capacity, panicThreshold } })
   return { registry, users: registry.upstream('users'), clock }
 }
 
 export function originOf(index: number): string {
-  return `http://10.0.0.${index + 1}:8080`
+  return `http://10.0.${Math.floor(index / 250)}.${(index % 250) + 1}:8080`
 }
 
 export function request(tried: Iterable<Target> = []): LeaseRequest {

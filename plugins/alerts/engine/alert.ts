@@ -1,8 +1,11 @@
 import type { Labels, Rule } from '../rules/rule.ts'
+import type { Verdict } from './evaluate.ts'
 
 /** What a rule has come to. Times of day are in milliseconds since 1970. */
 export interface Alert {
   readonly rule: Rule
+  /** Those of the rule, and `instance`: two gateways with one config have two alerts. */
+  readonly labels: Labels
   readonly fingerprint: string
   readonly state: 'inactive' | 'pending' | 'firing'
   /** Of the condition, when it last held. */
@@ -15,11 +18,12 @@ export interface Alert {
 
 /**
  * inactive, pending, firing, as Prometheus has them (rules/alerting.go, `AlertingRule.Eval`): the condition has to hold
- * at every evaluation for `holdFor`; an alert that fires ends `keepFiring` after its condition first failed to.
+ * at every evaluation for `holdFor`; an alert that fires ends `keepFiring` after its condition first failed to. While
+ * nothing can be told, one that fires stays as it is.
  */
 export class AlertState implements Alert {
   readonly rule: Rule
-  readonly fingerprint: string
+  readonly #instance: () => string
   state: Alert['state'] = 'inactive'
   value = 0
   startsAt = 0
@@ -28,26 +32,35 @@ export class AlertState implements Alert {
   #activeAt = 0
   #keptSince = Number.NaN
 
-  constructor(rule: Rule) {
+  /** @param instance which gateway this is; its port is known when it listens */
+  constructor(rule: Rule, instance: () => string) {
     this.rule = rule
-    this.fingerprint = fingerprint(rule.labels)
+    this.#instance = instance
+  }
+
+  get labels(): Labels {
+    return { ...this.rule.labels, instance: this.#instance() }
+  }
+
+  get fingerprint(): string {
+    return fingerprint(this.labels)
   }
 
   /**
-   * @param value undefined where the condition does not hold
-   * @param steady false if evaluations were missed: what is pending was not seen to hold all the time
+   * @param verdict of the condition
+   * @param steady false if evaluations were missed: nothing was seen to hold, or to fail to, all the time
    * @returns what has changed for those who are to know
    */
-  next(
-    value: number | undefined,
-    now: number,
-    timeOfDay: number,
-    steady: boolean,
-  ): 'fired' | 'resolved' | undefined {
+  next(verdict: Verdict, now: number, timeOfDay: number, steady: boolean): 'fired' | 'resolved' | undefined {
     // The wall clock was set back: nothing ends before it began.
     if (this.state === 'firing') this.startsAt = Math.min(this.startsAt, timeOfDay)
-    if (value === undefined) return this.#failsToHold(now, timeOfDay)
-    this.value = value
+    if (verdict === false) return this.#failsToHold(now, timeOfDay, steady)
+    if (verdict === undefined) {
+      this.#keptSince = Number.NaN
+      if (this.state === 'pending') this.state = 'inactive'
+      return undefined
+    }
+    this.value = verdict
     this.#keptSince = Number.NaN
     if (this.state === 'firing') return undefined
     if (this.state === 'inactive' || !steady) this.#activeAt = now
@@ -59,12 +72,12 @@ export class AlertState implements Alert {
     return 'fired'
   }
 
-  #failsToHold(now: number, timeOfDay: number): 'resolved' | undefined {
+  #failsToHold(now: number, timeOfDay: number, steady: boolean): 'resolved' | undefined {
     if (this.state !== 'firing') {
       this.state = 'inactive'
       return undefined
     }
-    if (Number.isNaN(this.#keptSince)) this.#keptSince = now
+    if (Number.isNaN(this.#keptSince) || !steady) this.#keptSince = now
     if (now - this.#keptSince < this.rule.keepFiring) return undefined
     this.state = 'inactive'
     this.endsAt = timeOfDay
@@ -94,15 +107,16 @@ export function fingerprint(labels: Labels): string {
 /** Prometheus' `humanizePercentage`: four digits that count. */
 const percentage = (value: number): string => `${Number((value * 100).toPrecision(4))}%`
 
-const TEMPLATE = /\{\{\s*\$(value|labels\.(\w+))\s*(\|\s*humanizePercentage\s*)?\}\}/g
+const TEMPLATE = /\{\{\s*\$(?:value\s*(\|\s*humanizePercentage\s*)?|labels\.(\w+)\s*)\}\}/g
 
 /** Fills in `{{ $value }}`, `{{ $value | humanizePercentage }}` and `{{ $labels.name }}`, which Prometheus reads too. */
 export function filled(text: string, value: number, labels: Labels): string {
-  return text.replace(TEMPLATE, (_all, what: string, name: string | undefined, human: string | undefined) => {
-    if (what !== 'value') return labels[name as string] ?? ''
+  return text.replace(TEMPLATE, (_all, human: string | undefined, name: string | undefined) => {
+    if (name !== undefined) return labels[name] ?? ''
     return human === undefined ? String(value) : percentage(value)
   })
 }
 
-/** Whether all that a text has in double braces is filled in. */
-export const isTemplate = (text: string): boolean => !/\{\{|\}\}/.test(text.replace(TEMPLATE, ''))
+/** Whether all that a text has in double braces is filled in. Of three braces Prometheus takes the first two. */
+export const isTemplate = (text: string): boolean =>
+  !text.includes('{{{') && !/\{\{|\}\}/.test(text.replace(TEMPLATE, ' '))

@@ -17,7 +17,7 @@ const BREAK_MS = 3000
 export interface Sources {
   /** Reads a total since the start. May throw or return NaN: then nothing is known of it now. */
   counter(scope: Scope, counter: Counter): () => number
-  /** Undefined where it cannot be said. */
+  /** Undefined where it cannot be said. May throw: then it cannot be either. */
   gauge(scope: Scope, gauge: Gauge): number | undefined
 }
 
@@ -65,8 +65,8 @@ export class Counters {
     this.#now = now
     for (const kept of this.#kept.values()) {
       const raw = reading(kept.read)
-      kept.known = raw !== undefined
-      if (raw === undefined) continue
+      kept.known = raw !== undefined && raw >= 0
+      if (raw === undefined || raw < 0) continue
       // Less than before: it has begun again from 0.
       kept.total += raw < kept.raw ? raw : raw - kept.raw
       kept.raw = raw
@@ -100,10 +100,11 @@ export class Counters {
   }
 }
 
-function reading(read: () => number): number | undefined {
+/** Undefined where nothing sensible comes of it: one number that cannot be read must not stop the others. */
+export function reading(read: () => number | undefined): number | undefined {
   try {
     const value = read()
-    return value >= 0 && Number.isFinite(value) ? value : undefined
+    return Number.isFinite(value) ? value : undefined
   } catch {
     return undefined
   }

@@ -1,7 +1,7 @@
 import type { Gauge, Rule, Scope } from '../rules/rule.ts'
 import { scopeKey } from '../rules/rule.ts'
 import { type Alert, AlertState } from './alert.ts'
-import { Counters, type Sources } from './counters.ts'
+import { Counters, reading, type Sources } from './counters.ts'
 import { evaluate } from './evaluate.ts'
 
 export interface Change {
@@ -19,9 +19,12 @@ export class Engine {
   readonly #sources: Sources
   #last = Number.NEGATIVE_INFINITY
 
-  /** @param every milliseconds between two rounds */
-  constructor(rules: readonly Rule[], sources: Sources, every: number) {
-    this.#states = rules.map((rule) => new AlertState(rule))
+  /**
+   * @param every milliseconds between two rounds
+   * @param instance which gateway this is
+   */
+  constructor(rules: readonly Rule[], sources: Sources, every: number, instance: () => string) {
+    this.#states = rules.map((rule) => new AlertState(rule, instance))
     this.#sources = sources
     this.#counters = new Counters(rules, sources, every)
   }
@@ -50,7 +53,11 @@ export class Engine {
       watched: this.#counters.watched.bind(this.#counters),
       gauge: (scope: Scope, gauge: Gauge): number | undefined => {
         const key = `${scopeKey(scope)}\n${gauge}`
-        if (!gauges.has(key)) gauges.set(key, this.#sources.gauge(scope, gauge))
+        if (!gauges.has(key))
+          gauges.set(
+            key,
+            reading(() => this.#sources.gauge(scope, gauge)),
+          )
         return gauges.get(key)
       },
     }
@@ -58,11 +65,11 @@ export class Engine {
     for (const state of this.#states) {
       const { condition, staysWhile, scope } = state.rule
       // As in PromQL: what lets it begin lets it stay as well, and `staysWhile` besides.
-      let value = evaluate(condition, scope, numbers)
-      if (value === undefined && state.state === 'firing' && staysWhile !== condition) {
-        value = evaluate(staysWhile, scope, numbers)
+      let verdict = evaluate(condition, scope, numbers)
+      if (typeof verdict !== 'number' && state.state === 'firing' && staysWhile !== condition) {
+        verdict = evaluate(staysWhile, scope, numbers)
       }
-      const kind = state.next(value, now, timeOfDay, steady)
+      const kind = state.next(verdict, now, timeOfDay, steady)
       if (kind !== undefined) changes.push({ kind, alert: state })
     }
     this.#counters.keep()

@@ -2,29 +2,41 @@ import type { Target, Upstream, UpstreamRegistry } from '../../upstreams/contrac
 import type { UpstreamEvent } from '../../upstreams/events.ts'
 import type { Gauge, Scope } from '../rules/rule.ts'
 
-/** What is told of an upstream as it is now. */
+/** What is told of an upstream as it is now; undefined where it cannot be. */
 export interface UpstreamFacts {
-  readonly usable: number
-  readonly expected: number
+  readonly usable: number | undefined
+  readonly expected: number | undefined
   readonly inflight: number
-  readonly capacity: number
+  readonly capacity: number | undefined
 }
 
 /**
  * In one pass over the targets. `expected` are those of the tiers in use and of the tiers before them, as a tier in
- * reserve is no sign of trouble.
+ * reserve is no sign of trouble. As long as one of them waits for its first check, how many can be used is not known.
  * @param capacity what one target may have under way
+ * @param unchecked whether nothing is known of a target yet
  */
-export function factsOf(upstream: Pick<Upstream, 'targets' | 'eligible'>, capacity: number): UpstreamFacts {
+export function factsOf(
+  upstream: Pick<Upstream, 'targets' | 'eligible'>,
+  capacity: number,
+  unchecked: (target: Target) => boolean,
+): UpstreamFacts {
   const eligible = upstream.eligible()
   let lastTier = 0
   for (const { tier } of eligible) lastTier = Math.max(lastTier, tier)
+  const all = eligible.length === upstream.targets.length
+  const known = new Set(all ? [] : eligible)
   let expected = 0
   let inflight = 0
+  let waits = false
   for (const target of upstream.targets) {
-    inflight += target.inflight
-    if (!target.draining && target.tier <= lastTier) expected++
+    inflight += target.inflight - target.tunnels
+    if (target.draining) continue
+    if (target.tier <= lastTier) expected++
+    // Asked of those only that cannot be used: it takes asking every source.
+    waits ||= !all && !known.has(target) && unchecked(target)
   }
+  if (waits) return { usable: undefined, expected: undefined, inflight, capacity: undefined }
   return { usable: eligible.length, expected, inflight, capacity: eligible.length * capacity }
 }
 
@@ -59,14 +71,16 @@ export class Heard {
 
 /** The gauges of rules, told from the registry. */
 export function gaugesOf(
-  registry: Pick<UpstreamRegistry, 'upstreams'>,
+  registry: Pick<UpstreamRegistry, 'upstreams' | 'opinionsOn'>,
   heard: Heard,
   capacityOf: (upstream: string) => number,
   certificate: () => number | undefined,
 ): (scope: Scope, gauge: Gauge) => number | undefined {
-  const one = (upstream: Upstream, gauge: Exclude<Gauge, 'certificate'>): number => {
+  const unchecked = (target: Target): boolean =>
+    registry.opinionsOn(target).some(({ veto }) => veto === 'unchecked')
+  const one = (upstream: Upstream, gauge: Exclude<Gauge, 'certificate'>): number | undefined => {
     if (gauge === 'open-breakers') return heard.openBreakers(upstream.name)
-    const facts = factsOf(upstream, capacityOf(upstream.name))
+    const facts = factsOf(upstream, capacityOf(upstream.name), unchecked)
     // Panic begins and ends when a snapshot is built, which asking for what is eligible sees to.
     return gauge === 'panic' ? heard.panic(upstream.name) : facts[gauge]
   }
@@ -78,7 +92,12 @@ export function gaugesOf(
       return upstream === undefined ? undefined : one(upstream, gauge)
     }
     let sum = 0
-    for (const upstream of upstreams.values()) sum += one(upstream, gauge)
+    for (const upstream of upstreams.values()) {
+      const value = one(upstream, gauge)
+      // A part of the sum would be too little.
+      if (value === undefined) return undefined
+      sum += value
+    }
     return sum
   }
 }

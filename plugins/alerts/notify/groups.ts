@@ -46,7 +46,9 @@ export class Groups {
   fired(alert: Alert, now: number): void {
     const { groupBy, groupWait } = this.#options
     const labels: Record<string, string> = {}
-    for (const name of groupBy) labels[name] = alert.rule.labels[name] ?? ''
+    const own = alert.labels
+    // Another gateway's group is another group: its end must not be taken for the end of this one.
+    for (const name of [...groupBy, 'instance']) labels[name] = own[name] ?? ''
     const key = JSON.stringify(labels)
     let group = this.#groups.get(key)
     if (group === undefined) {

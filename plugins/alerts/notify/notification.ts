@@ -44,9 +44,9 @@ function common(of: readonly Labels[]): Labels {
 }
 
 /** The texts of an alert, filled in. */
-export function annotationsOf({ rule, value }: Alert): Labels {
+export function annotationsOf({ rule, labels, value }: Alert): Labels {
   return Object.fromEntries(
-    Object.entries(rule.annotations).map(([name, text]) => [name, filled(text, value, rule.labels)]),
+    Object.entries(rule.annotations).map(([name, text]) => [name, filled(text, value, labels)]),
   )
 }
 
@@ -54,7 +54,7 @@ export function notified(alert: Alert, written: Written, link: string): Notified
   const firing = alert.state === 'firing'
   return {
     status: firing ? 'firing' : 'resolved',
-    labels: alert.rule.labels,
+    labels: alert.labels,
     annotations: annotationsOf(alert),
     startsAt: written(alert.startsAt),
     endsAt: firing ? NEVER : written(alert.endsAt),

@@ -53,7 +53,7 @@ function sender(config: ReceiverConfig, ports: ReceiverPorts) {
   const { webhook, slack, call, timeout } = config
   return async (notification: Notification): Promise<Delivered> => {
     if (webhook !== undefined) return ports.post(webhook.url, notification, webhook.headers, timeout)
-    if (slack !== undefined) return ports.post(slack, slackMessage(notification), {}, timeout)
+    if (slack !== undefined) return ports.post(slack.url, slackMessage(notification), slack.headers, timeout)
     if (call !== undefined) return ports.call(() => call(notification), timeout)
     ports.log(notification)
     return { ok: true }
@@ -81,7 +81,7 @@ function grouped(
       return delivery.waiting
     },
     hear({ kind, alert }, now) {
-      if (kind === 'fired' && matches(config.where, alert.rule.labels)) groups.fired(alert, now)
+      if (kind === 'fired' && matches(config.where, alert.labels)) groups.fired(alert, now)
     },
     round(now, _timeOfDay, last = false) {
       for (const { labels, firing, resolved } of groups.due(now, ports.silenced, last)) {
@@ -98,6 +98,7 @@ function grouped(
 function fed(
   name: string,
   address: string,
+  headers: Readonly<Record<string, string>>,
   config: ReceiverConfig,
   options: AlertsConfig,
   ports: ReceiverPorts,
@@ -110,7 +111,7 @@ function fed(
       now: ports.now,
       random: ports.random,
       after: ports.after,
-      send: (alerts) => ports.post(url, alerts, {}, config.timeout),
+      send: (alerts) => ports.post(url, alerts, headers, config.timeout),
       told: (result, _message, why) => ports.told(name, result, why),
     },
   )
@@ -120,15 +121,15 @@ function fed(
       return delivery.waiting
     },
     hear({ kind, alert }, now) {
-      if (!matches(config.where, alert.rule.labels)) return
+      if (!matches(config.where, alert.labels)) return
       if (kind === 'fired') feed.fired(alert)
-      else if (config.resolved) feed.resolved(alert, now)
-      else feed.forget(alert)
+      else feed.resolved(alert, now)
     },
     round(now, timeOfDay) {
-      const due = feed.due(now)?.filter((alert) => alert.state !== 'firing' || !ports.silenced(alert))
-      if (due === undefined || due.length === 0) return
-      delivery.push(due.map((alert) => postedAlert(alert, timeOfDay, ports.written, options.link)))
+      const { evaluateEvery, link } = options
+      const due = feed.due(now, ports.silenced)
+      if (due === undefined) return
+      delivery.push(due.map((alert) => postedAlert(alert, timeOfDay, evaluateEvery, ports.written, link)))
     },
     finish: () => delivery.finish(),
     giveUp: () => delivery.giveUp('the gateway stops'),
@@ -137,15 +138,20 @@ function fed(
 
 /** The receivers of the config; each Alertmanager of a cluster is one of its own. */
 export function receiversOf(options: AlertsConfig, ports: ReceiverPorts): Receiver[] {
-  const taken = new Map<string, number>()
-  const nameOf = (wanted: string): string => {
-    const count = (taken.get(wanted) ?? 0) + 1
-    taken.set(wanted, count)
-    return count === 1 ? wanted : `${wanted}-${count}`
+  const given = new Set(options.notify.map(({ name }) => name))
+  const taken = new Set<string>()
+  const nameOf = (config: ReceiverConfig): string => {
+    const wanted = config.name ?? kindOf(config)
+    // What somebody is called in the config is for him alone: counts of two would become one.
+    const free = (name: string): boolean => !taken.has(name) && (name === config.name || !given.has(name))
+    let name = wanted
+    for (let number = 2; !free(name); number++) name = `${wanted}-${number}`
+    taken.add(name)
+    return name
   }
   return options.notify.flatMap((config) => {
-    const wanted = config.name ?? kindOf(config)
-    if (config.alertmanager === undefined) return grouped(nameOf(wanted), config, options, ports)
-    return [config.alertmanager].flat().map((address) => fed(nameOf(wanted), address, config, options, ports))
+    if (config.alertmanager === undefined) return grouped(nameOf(config), config, options, ports)
+    const { url, headers } = config.alertmanager
+    return url.map((address) => fed(nameOf(config), address, headers, config, options, ports))
   })
 }

@@ -44,14 +44,15 @@ export class Silences {
 
   /** Those that hold now. */
   list(timeOfDay: number): readonly Silence[] {
-    this.#all = this.#all.filter(({ until }) => until > timeOfDay)
-    return this.#all
+    return this.#all.filter(({ until }) => until > timeOfDay)
   }
 
   /** Throws if there are too many. */
   add(silence: Pick<Silence, 'where' | 'until' | 'comment'>, timeOfDay: number): Silence {
-    if (this.list(timeOfDay).length >= MOST)
-      throw new RangeError(`there are ${MOST} silences already; end some`)
+    // Those that are over are kept for as long as there is room: the clock may have been wrong, and is set back.
+    const full = (): boolean => this.#all.filter(({ configured }) => !configured).length >= MOST
+    if (full()) this.#all = [...this.list(timeOfDay)]
+    if (full()) throw new RangeError(`there are ${MOST} silences already; end some`)
     const one = { ...silence, id: String(++this.#made), configured: false }
     this.#all.push(one)
     return one

@@ -24,11 +24,11 @@ const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
 function attachment({ status, labels, annotations, startsAt, endsAt }: NotifiedAlert, link: string) {
-  const { alertname = '', severity = '' } = labels
+  const { alertname = '', severity = '', instance = '' } = labels
   const title = escaped(`${status === 'firing' ? severity : 'resolved'}: ${alertname}`)
   const { summary = '', ...others } = annotations
   const more = Object.entries(others).map(([name, value]) => `${name}: ${value}`)
-  const times = status === 'firing' ? `since ${startsAt}` : `from ${startsAt} to ${endsAt}`
+  const times = `${instance}: ${status === 'firing' ? `since ${startsAt}` : `from ${startsAt} to ${endsAt}`}`
   const text = escaped([summary, ...more, times].join('\n'))
   return {
     color: status === 'resolved' ? RESOLVED : (COLORS[severity] ?? OTHER),

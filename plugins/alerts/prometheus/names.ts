@@ -33,7 +33,7 @@ export function seriesOf(scope: Scope, counter: Counter): { readonly all: string
 
 /** The series that are added up. */
 const GAUGES: Readonly<Record<Gauge, readonly [string, ...string[]]>> = {
-  usable: ['holdfast_upstream_eligible_targets'],
+  usable: ['holdfast_alert_usable_targets'],
   expected: ['holdfast_alert_expected_targets'],
   'open-breakers': ['holdfast_circuit_breaker_open', 'holdfast_circuit_breaker_half_open'],
   inflight: ['holdfast_upstream_inflight'],

@@ -11,6 +11,12 @@ export interface Recording {
   readonly over: number
 }
 
+/** A gateway that was not scraped for so long is gone, and its alerts with it. As long as Prometheus itself looks back. */
+const LATELY = '5m'
+
+/** Gauges that are not known before the first checks. */
+const UNCHECKED: ReadonlySet<Gauge> = new Set(['usable', 'expected', 'capacity'])
+
 /** Prints rules as PromQL that means what the engine does, and gathers what is worth recording. */
 export class Printer {
   readonly recordings = new Map<string, Recording>()
@@ -22,33 +28,90 @@ export class Printer {
     this.#each = fleet ? [] : ['job', 'instance']
   }
 
+  /**
+   * What begins it, or what lets it stay if it fires already: the lower bar, and that nothing can be told (`unknown`),
+   * where its value is not a number.
+   */
   expression({ scope, condition, staysWhile, labels }: Rule): string {
     const starts = this.#condition(condition, scope)
-    if (staysWhile === condition) return starts
     const { alertname = '', severity = '' } = labels
     const own = `ALERTS{alertname=${quoted(alertname)},severity=${quoted(severity)},alertstate="firing"}`
-    const stays = this.#condition(staysWhile, scope)
-    return `(\n${indented(starts)}\n)\nor\n(\n${indented(`(\n${indented(stays)}\n)\nand on (${this.#by(scope)}) ${own}`)}\n)`
+    const firing = `count by (${this.#by(scope)}) (${own})`
+    const ways = [starts]
+    if (staysWhile !== condition)
+      ways.push(`${bracketed(this.#condition(staysWhile, scope))}\nand on (${this.#by(scope)}) ${own}`)
+    const unknown = this.#unknown(staysWhile, scope)
+    if (unknown !== undefined) ways.push(`${firing} * NaN\nand on (${this.#on}) ${bracketed(unknown)}`)
+    return either(ways)
+  }
+
+  /** That the condition is not known to fail, though it is not known to hold either; undefined where that cannot be. */
+  #unknown(condition: Condition, scope: Scope): string | undefined {
+    const rows = new Set<string>()
+    for (const row of condition) {
+      const [first, ...others] = row.map((test) => ({ test, unknown: this.#unknownTest(test, scope) }))
+      if (first?.unknown === undefined) continue
+      if (others.length === 0) rows.add(first.unknown)
+      else {
+        const each = [first, ...others].map(({ test, unknown }) =>
+          bracketed(either([this.#test(test, scope), ...(unknown === undefined ? [] : [unknown])])),
+        )
+        rows.add(each.join(`\nand on (${this.#on})\n`))
+      }
+    }
+    return rows.size === 0 ? undefined : either([...rows])
+  }
+
+  #unknownTest({ term }: Test, scope: Scope): string | undefined {
+    switch (term.kind) {
+      case 'share':
+        return `${this.#unwatched(term.over)}\nunless on (${this.#on})\n${this.#requests(term, scope)} >= ${term.atLeast}`
+      case 'rate':
+        return this.#unwatched(term.over)
+      case 'gauge':
+        return UNCHECKED.has(term.of) ? this.#notANumber(this.#gauge(scope, term.of)) : undefined
+      case 'part': {
+        const whole = this.#gauge(scope, term.whole)
+        return `${whole} == 0\nor\n${this.#notANumber(whole)}`
+      }
+    }
+  }
+
+  /** Gateways that were there lately, but were not watched for so long. One that is gone is forgotten. */
+  #unwatched(over: number): string {
+    return `count_over_time(${WATCHED}[${LATELY}])\nunless on (${this.#on})\n${this.#watched(over)}`
+  }
+
+  #watched(over: number): string {
+    return `${this.#each.length === 0 ? `min(${WATCHED})` : WATCHED} >= ${over / 1000}`
+  }
+
+  /** Gauges are not a number where they are not known. */
+  #notANumber(gauge: string): string {
+    return `${gauge} != ${gauge}`
   }
 
   #condition(condition: Condition, scope: Scope): string {
     const rows = condition.map((row) => row.map((test) => this.#test(test, scope)).join('\nand\n'))
-    return rows.length === 1
-      ? (rows[0] as string)
-      : rows.map((row) => `(\n${indented(row)}\n)`).join('\nor\n')
+    return either(rows)
   }
 
   #test({ term, is, limit }: Test, scope: Scope): string {
     const compared = `${this.#term(term, scope)} ${is === 'above' ? '>' : '<'} ${limit}`
-    if (term.kind === 'share') {
-      const { all } = seriesOf(scope, 'requests')
-      const counted = this.#sum(scope, `increase(${all}[${duration(term.over)}])`)
-      const requests = this.#record(scope, 'requests', 'increase', term.over, counted)
-      return `${compared}\nand\n${requests} >= ${term.atLeast}`
-    }
-    if (term.kind !== 'rate') return compared
-    const watched = this.#each.length === 0 ? `min(${WATCHED})` : WATCHED
-    return `${compared}\nand on (${this.#each.join(', ')}) ${watched} >= ${term.over / 1000}`
+    if (term.kind === 'share') return `${compared}\nand\n${this.#requests(term, scope)} >= ${term.atLeast}`
+    return term.kind === 'rate' ? `${compared}\nand on (${this.#on}) ${this.#watched(term.over)}` : compared
+  }
+
+  /** How many there were in the window of a share. */
+  #requests({ over }: { readonly over: number }, scope: Scope): string {
+    const { all } = seriesOf(scope, 'requests')
+    return this.#record(
+      scope,
+      'requests',
+      'increase',
+      over,
+      this.#sum(scope, `increase(${all}[${duration(over)}])`),
+    )
   }
 
   #term(term: Term, scope: Scope): string {
@@ -88,6 +151,10 @@ export class Printer {
     return `sum by (${this.#by(scope)}) (${of})`
   }
 
+  get #on(): string {
+    return this.#each.join(', ')
+  }
+
   #by({ kind }: Scope): string {
     return [...this.#each, ...(kind === 'gateway' ? [] : [kind])].join(', ')
   }
@@ -100,6 +167,11 @@ export class Printer {
     return scope.kind === 'gateway' ? record : `${record}{${scope.kind}=${quoted(scope.name)}}`
   }
 }
+
+const bracketed = (text: string): string => `(\n${indented(text)}\n)`
+
+const either = (ways: readonly string[]): string =>
+  ways.length === 1 ? (ways[0] as string) : ways.map(bracketed).join('\nor\n')
 
 function indented(text: string): string {
   return text

@@ -6,12 +6,20 @@ import type { Yaml } from './yaml.ts'
 /** Longer windows are recorded once a minute: they change slowly, and cost much. */
 const LONG_MS = 3_600_000
 
-/** Prometheus takes the labels of alerts for templates; that of a route may have any name. */
-function asTheyAre(labels: Labels): Labels {
-  return Object.fromEntries(
-    Object.entries(labels).map(([name, value]) => [name, value.replaceAll('{{', '{{"{{"}}')]),
-  )
-}
+/** What Prometheus takes for a template, and is none: a route may have any name. */
+const asItIs = (text: string): string => text.replace(/\{+/g, (braces) => `{{"${braces}"}}`)
+
+const LABEL = /\{\{\s*\$labels\.(\w+)\s*\}\}/g
+
+/** The labels of the rule itself are no `$labels` to Prometheus, which knows those of the expression only. */
+const withLabels = (text: string, labels: Labels): string =>
+  text.replace(LABEL, (all, name: string) => {
+    const value = labels[name]
+    return value === undefined ? all : asItIs(value)
+  })
+
+const each = (of: Labels, change: (text: string) => string): Labels =>
+  Object.fromEntries(Object.entries(of).map(([name, text]) => [name, change(text)]))
 
 export interface ExportOptions {
   /** Milliseconds. */
@@ -30,8 +38,8 @@ export function ruleFile(rules: readonly Rule[], { evaluateEvery, fleet }: Expor
       expr: printer.expression(rule),
       ...(rule.holdFor === 0 ? {} : { for: duration(rule.holdFor) }),
       ...(rule.keepFiring === 0 ? {} : { keep_firing_for: duration(rule.keepFiring) }),
-      labels: asTheyAre(labels),
-      annotations: rule.annotations,
+      labels: each(labels, asItIs),
+      annotations: each(rule.annotations, (text) => withLabels(text, rule.labels)),
     }
   })
   const recordings = [...printer.recordings.values()].toSorted((a, b) => (a.record < b.record ? -1 : 1))

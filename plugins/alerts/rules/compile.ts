@@ -1,6 +1,6 @@
 /** Rules of the config as both the engine and Prometheus evaluate them. */
 import type { GatewayConfig } from '../../config/define.ts'
-import { CONDITIONS, type ConditionName, type Conditions } from './condition-options.ts'
+import { burnWindowsOf, CONDITIONS, type ConditionName, type Conditions } from './condition-options.ts'
 import { percentOf } from './refuse.ts'
 import type { Action, Condition, Counter, Gauge, Labels, Rule, Scope, Term, Test } from './rule.ts'
 
@@ -83,10 +83,10 @@ function bars(condition: ConditionName, rule: RuleConfig): Bars {
     case 'rateLimited':
       return shareBars(given('rateLimited'), share('rate-limited'), 'of the requests were over a rate limit')
     case 'burnRate': {
-      const { objective, slowerThan, windows } = given('burnRate')
+      const { objective, slowerThan } = given('burnRate')
       const part: Counter = slowerThan === undefined ? 'errors' : { slowerThan }
       const budget = 1 - objective
-      const starts = windows.map(({ long, short, factor }) =>
+      const starts = burnWindowsOf(given('burnRate')).map(({ long, short, factor }) =>
         [long, short].map((window) =>
           above({ kind: 'share', part, over: window, atLeast }, Number((factor * budget).toPrecision(12))),
         ),
@@ -151,7 +151,8 @@ export function actionOf({ action }: RuleConfig): Action | undefined {
 
 function ruleOf(rule: RuleConfig, { starts, stays, summary }: Bars, severity: string, action?: Action): Rule {
   const scope = scopeOf(rule)
-  const where = scope.kind === 'gateway' ? 'the gateway' : `${scope.kind} ${scope.name}`
+  // The name is filled in later: as a part of the text it might be read as a template itself.
+  const where = scope.kind === 'gateway' ? 'the gateway' : `${scope.kind} {{ $labels.${scope.kind} }}`
   const labels: Labels = {
     ...rule.labels,
     alertname: rule.name,
@@ -180,7 +181,7 @@ export function compileRules(rules: readonly RuleConfig[]): Rule[] {
     const all = bars(condition, rule)
     const action = actionOf(rule)
     if (condition !== 'burnRate') return ruleOf(rule, all, rule.severity, action)
-    const { windows } = rule.burnRate as NonNullable<RuleConfig['burnRate']>
+    const windows = burnWindowsOf(rule.burnRate as NonNullable<RuleConfig['burnRate']>)
     const severities = windows.map(({ severity }) => severity ?? rule.severity)
     return [...new Set(severities)].map((severity, i) => {
       const starts = all.starts.filter((_row, row) => severities[row] === severity)

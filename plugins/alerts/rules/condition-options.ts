@@ -17,14 +17,37 @@ const isTrue = custom<true>(refuseTrue, { remedy: 'write true, or take it out' }
 
 const burnWindow = object({
   /** How far back the budget's spending is looked at. */
-  long: duration({ minimum: 1 }),
+  long: duration({ minimum: 1, maximum: '30d' }),
   /** The end of it: the alert ends soon after the trouble does. */
-  short: duration({ minimum: 1 }),
+  short: duration({ minimum: 1, maximum: '30d' }),
   /** So many times faster than would just use up the budget. */
   factor: decimal({ minimum: 0.01 }),
   /** Default: that of the rule. */
   severity: optional(text({ minLength: 1 })),
 })
+
+type BurnWindow = Resolved<typeof burnWindow>
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const WORKBOOK: readonly BurnWindow[] = [
+  { long: HOUR, short: 5 * MINUTE, factor: 14.4, severity: 'critical' },
+  { long: 6 * HOUR, short: 30 * MINUTE, factor: 6, severity: 'critical' },
+  { long: 72 * HOUR, short: 6 * HOUR, factor: 1, severity: 'warning' },
+]
+
+/** How fast an error budget is spent when all requests fail. */
+export const mostOf = (objective: number): number => 1 / (1 - objective)
+
+export function burnWindowsOf({
+  objective,
+  windows,
+}: {
+  objective: number
+  windows?: readonly BurnWindow[]
+}): readonly BurnWindow[] {
+  return windows ?? WORKBOOK.filter(({ factor }) => factor < mostOf(objective))
+}
 
 /** What a rule looks for: one of these. */
 export const conditions = {
@@ -65,13 +88,9 @@ export const conditions = {
       slowerThan: optional(duration({ minimum: 1 })),
       /**
        * Default, as the workbook has it: 1h and 5m at 14.4 and 6h and 30m at 6, both critical; 3d and 6h at 1, a
-       * warning.
+       * warning. Of them those that the objective leaves room for: with 0.9 all requests failing is no more than 10.
        */
-      windows: withDefault(nonEmptyList(burnWindow, { noun: 'pair of windows' }), [
-        { long: '1h', short: '5m', factor: 14.4, severity: 'critical' },
-        { long: '6h', short: '30m', factor: 6, severity: 'critical' },
-        { long: '3d', short: '6h', factor: 1, severity: 'warning' },
-      ]),
+      windows: optional(nonEmptyList(burnWindow, { noun: 'pair of windows' })),
     }),
   ),
   /** Targets that a request could get. In panic these are unhealthy ones too: see `panic`. */
@@ -90,7 +109,7 @@ export const conditions = {
     object({ inflightAbove: share('capacity'), resolveBelow: optional(share('capacity')) }),
   ),
   /** A certificate that the gateway shows runs out: to clients, or to targets that ask for one. */
-  certificateExpiry: optional(object({ within: duration({ minimum: '1m' }) })),
+  certificateExpiry: optional(object({ within: duration({ minimum: '1m', maximum: '3650d' }) })),
   /** So few targets are left that health is set aside (`panicThreshold`). */
   panic: optional(isTrue),
 }

@@ -3,7 +3,6 @@ import type { Problem } from '../../config/errors.ts'
 import { written } from '../../config/messages.ts'
 import { suggestion } from '../../config/suggest.ts'
 import { isTemplate } from '../engine/alert.ts'
-import { ADDRESSES } from '../notify/receiver-options.ts'
 import { actionProblems } from './action-problems.ts'
 import {
   type AlertsConfig,
@@ -14,7 +13,8 @@ import {
   WINDOWED,
   windowOf,
 } from './compile.ts'
-import { CONDITIONS, type ConditionName } from './condition-options.ts'
+import { burnWindowsOf, CONDITIONS, type ConditionName, mostOf } from './condition-options.ts'
+import { OWN_LABELS, receiverProblems, type Say } from './receiver-problems.ts'
 
 /** Conditions that are told of by the scopes named here only. */
 const SCOPES: Readonly<Partial<Record<ConditionName, readonly string[]>>> = {
@@ -25,9 +25,6 @@ const SCOPES: Readonly<Partial<Record<ConditionName, readonly string[]>>> = {
   panic: ['upstream', 'gateway'],
   certificateExpiry: ['gateway'],
 }
-const OWN_LABELS = ['alertname', 'severity', 'route', 'upstream']
-
-type Say = (message: string, ...steps: readonly (string | number)[]) => void
 
 /** What a schema cannot say of alerts. All of it at once. */
 export function alertProblems(config: GatewayConfig): Problem[] {
@@ -54,6 +51,11 @@ function ruleProblems(rule: RuleConfig, alerts: AlertsConfig, config: GatewayCon
     say(`no route is named "${rule.route}"; ${suggestion(rule.route, routes)}`, 'route')
   for (const name of OWN_LABELS)
     if (name in rule.labels) say('is set by the rule itself; take another name', 'labels', name)
+  if ('instance' in rule.labels)
+    say('says which gateway it is; take it out, and set `alerts.instance`', 'labels', 'instance')
+  for (const name of Object.keys(rule.labels))
+    if (name === 'job' || name.startsWith('__'))
+      say("is a label of Prometheus' own; take another name", 'labels', name)
   for (const [name, value] of Object.entries(rule.labels))
     if (/\{\{|\}\}/.test(value)) say('is text as it is; take out the double braces', 'labels', name)
   for (const [name, text] of Object.entries({ ...rule.annotations, summary: rule.summary ?? '' })) {
@@ -106,11 +108,19 @@ function windowProblems(rule: RuleConfig, condition: ConditionName, every: numbe
   else if (rule.over !== undefined) say(`says nothing to ${condition}; take it out`, 'over')
   if (rule.atLeast !== undefined && !COUNTED.includes(condition))
     say(`says nothing to ${condition}; take it out`, 'atLeast')
+  if (rule.burnRate !== undefined && rule.burnRate.windows === undefined) {
+    const shortest = Math.min(...burnWindowsOf(rule.burnRate).map(({ short }) => short))
+    if (shortest < 2 * every)
+      say(
+        `looks at windows of ${shortest} ms by default, which is shorter than two evaluations (evaluateEvery is ${every} ms); evaluate more often, or write \`windows\``,
+        'burnRate',
+      )
+  }
   for (const [i, { long, short, factor }] of (rule.burnRate?.windows ?? []).entries()) {
     tooShort(short, 'burnRate', 'windows', i, 'short')
     if (short >= long)
       say('is not shorter than `long`; the workbook takes a twelfth', 'burnRate', 'windows', i, 'short')
-    const most = 1 / (1 - (rule.burnRate?.objective ?? 0))
+    const most = mostOf(rule.burnRate?.objective ?? 0)
     if (factor >= most)
       say(
         `can never be reached: with this objective, all requests failing is ${Number(most.toPrecision(4))}; lower it`,
@@ -155,27 +165,4 @@ function limitProblems(
     if (limits.resolveBelow > limits.bar)
       say(`is higher than ${limits.bar}, where it begins to fire; lower it`, name, 'resolveBelow')
   }
-}
-
-function receiverProblems({ notify, groupBy, rules, silences }: AlertsConfig, say: Say): void {
-  for (const [i, receiver] of notify.entries()) {
-    const given = ADDRESSES.filter((name) => receiver[name] !== undefined)
-    if (given.length === 0)
-      say(
-        `has no address; give it one of ${ADDRESSES.join(', ')} (if it is from the environment, set the variable)`,
-        'notify',
-        i,
-      )
-    if (given.length > 1)
-      say(`has ${given.length} addresses (${given.join(', ')}); write an entry for each`, 'notify', i)
-  }
-  const labels = new Set([...OWN_LABELS, ...rules.flatMap((rule) => Object.keys(rule.labels))])
-  const known = (name: string, ...steps: readonly (string | number)[]): void => {
-    if (!labels.has(name)) say(`no rule has a label "${name}"; ${suggestion(name, labels)}`, ...steps)
-  }
-  for (const [i, name] of groupBy.entries()) known(name, 'groupBy', i)
-  for (const [i, { where }] of notify.entries())
-    for (const name of Object.keys(where)) known(name, 'notify', i, 'where', name)
-  for (const [i, { where }] of silences.entries())
-    for (const name of Object.keys(where)) known(name, 'silences', i, 'where', name)
 }

@@ -6,16 +6,30 @@ export function refuseAddress(value: unknown): string | undefined {
   return /^https?:$/.test(new URL(value).protocol) ? undefined : 'is no http or https address'
 }
 
+/** An address that something is posted to: with a password in it `fetch` refuses it, each time. */
+export function refuseReceiver(value: unknown): string | undefined {
+  const why = refuseAddress(value)
+  if (why !== undefined) return why
+  const { username, password } = new URL(value as string)
+  return username === '' && password === ''
+    ? undefined
+    : 'has a user name or a password in it; send them in a header: { url, headers: { authorization: "Basic ..." } }'
+}
+
+/** One that the path of an API is appended to. */
+export function refuseBase(value: unknown): string | undefined {
+  const why = refuseReceiver(value)
+  if (why !== undefined) return why
+  return /[?#]/.test(value as string)
+    ? 'has a query or a fragment, which the path of the API would become a part of; take it out'
+    : undefined
+}
+
 /** Without saying what it was, too. */
 export function refuseHeader(value: unknown): string | undefined {
   return typeof value === 'string' && /^[\t -~]*$/.test(value)
     ? undefined
     : 'is not of printable ASCII characters'
-}
-
-export function refuseAddresses(value: unknown): string | undefined {
-  const all = Array.isArray(value) ? value : [value]
-  return all.length === 0 ? 'names no address' : all.map(refuseAddress).find((why) => why !== undefined)
 }
 
 export function refuseTrue(value: unknown): string | undefined {

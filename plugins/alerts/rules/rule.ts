@@ -16,7 +16,8 @@ export type Counter = 'requests' | 'errors' | 'rate-limited' | { readonly slower
  * Something that is as it is now, summed over the upstreams of the scope. `usable`: targets that a request could get;
  * `expected`: those of the tiers in use and of the tiers before them, draining ones left out; `inflight` and
  * `capacity`: attempts under way, and how many there may be at usable targets; `certificate`: seconds until the first
- * one that the gateway shows runs out.
+ * one that the gateway shows runs out. `usable`, `expected` and `capacity` are not known before each target's first
+ * health check.
  */
 export type Gauge =
   | 'usable'
@@ -27,14 +28,17 @@ export type Gauge =
   | 'panic'
   | 'certificate'
 
-/** A number. Undefined where there is nothing to tell it from. Windows are in milliseconds. */
+/** A number, or unknown where there is nothing to tell it from. Windows are in milliseconds. */
 export type Term =
-  /** Of the requests in the window, the share that `part` counts. Undefined below `atLeast` requests. */
+  /**
+   * Of the requests in the window, the share that `part` counts. Below `atLeast` requests no test of it holds; if part of
+   * the window was not watched, it is unknown.
+   */
   | { readonly kind: 'share'; readonly part: Counter; readonly over: number; readonly atLeast: number }
-  /** Per second. Undefined until the window has been watched whole. */
+  /** Per second. Unknown until the window has been watched whole. */
   | { readonly kind: 'rate'; readonly of: Counter; readonly over: number }
   | { readonly kind: 'gauge'; readonly of: Gauge }
-  /** Undefined where `whole` is 0. */
+  /** Unknown where `whole` is 0. */
   | { readonly kind: 'part'; readonly of: Gauge; readonly whole: Gauge }
 
 export interface Test {
@@ -65,7 +69,7 @@ export interface Rule {
   readonly holdFor: number
   /** An alert goes on firing for so long after its condition has last held. */
   readonly keepFiring: number
-  /** `alertname`, `severity`, the scope and the user's own. */
+  /** `alertname`, `severity`, the scope and the user's own. What tells gateways apart is added when an alert is told of. */
   readonly labels: Labels
   /** With `{{ $value }}` and `{{ $labels.name }}` still in them. */
   readonly annotations: Labels

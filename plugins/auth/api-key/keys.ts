@@ -26,13 +26,72 @@ export interface KeyWork {
 
 const TOLD = 'The API key is not valid'
 
-/** Keys that two consumers have, or one has twice. */
-export function apiKeyProblems(consumers: Consumers): Problem[] {
+/** What is written where a key has yet to come, and in examples: the first that anybody tries. */
+const WELL_KNOWN = [
+  ...[
+    '',
+    'test',
+    'testing',
+    'secret',
+    'password',
+    'passw0rd',
+    'key',
+    'my-key',
+    'api-key',
+    'apikey',
+    'api_key',
+  ],
+  ...[
+    'token',
+    'admin',
+    'root',
+    'user',
+    'guest',
+    'demo',
+    'example',
+    'sample',
+    'default',
+    'dev',
+    'foo',
+    'foobar',
+  ],
+  ...[
+    'changeme',
+    'change-me',
+    'change_me',
+    'CHANGEME',
+    'letmein',
+    'hello',
+    'qwerty',
+    '1234',
+    '12345',
+    '123456',
+  ],
+  ...['12345678', '123456789', '1234567890', 'abc', 'abc123', 'xxx', 'undefined', 'null', 'holdfast'],
+]
+
+/** Whether anybody would guess it: a well-known word, or the name of whom it is for. */
+export function isGuessable(key: string, owner?: string): boolean {
+  return WELL_KNOWN.includes(key) || key === owner
+}
+
+/**
+ * Keys that two consumers have, or one has twice, and those that anybody would guess.
+ * @param hashOf the hash of a key as the config has it
+ */
+export function apiKeyProblems(consumers: Consumers, hashOf: (key: string) => string): Problem[] {
   const problems: Problem[] = []
   const seen = new Map<string, string>()
+  const guessed = new Map(WELL_KNOWN.map((key) => [hashOf(key), key]))
   for (const [name, { apiKeys }] of Object.entries(consumers)) {
+    const own = hashOf(name)
     for (const [index, { hash }] of apiKeys.entries()) {
       const path = written('consumers', name, 'apiKeys', index)
+      const word = hash === own ? name : guessed.get(hash)
+      if (word !== undefined) {
+        const message = `is the hash of "${word}", which anybody would try; make a key with \`npm run api-key\``
+        problems.push({ path: `${path}.hash`, message })
+      }
       const other = seen.get(hash)
       if (other === undefined) seen.set(hash, path)
       else problems.push({ path, message: `is the key of ${other} too; give each consumer keys of its own` })

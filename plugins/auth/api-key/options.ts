@@ -9,8 +9,8 @@ export const apiKeyOptions = object({
     'x-api-key',
   ),
   /**
-   * Name of a query parameter in which keys are taken too. It is taken out of what is forwarded and logged, but stays
-   * in the histories and logs of clients and of what stands before the gateway. Default: none.
+   * Name of a query parameter in which keys are taken too. It is taken out of what is forwarded and logged, on every
+   * route, but stays in the histories and logs of clients and of what stands before the gateway. Default: none.
    */
   query: optional(
     text({ pattern: '^[A-Za-z0-9._~-]+$', remedy: 'write a name of letters, digits, `.`, `_`, `~` and `-`' }),

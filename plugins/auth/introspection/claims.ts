@@ -1,5 +1,5 @@
 import type { Identity } from '../../upstreams/identity.ts'
-import type { ConsumerFacts } from '../authenticator.ts'
+import { type ConsumerFacts, ofConsumer } from '../authenticator.ts'
 
 /** What an endpoint says of a token (RFC 7662, 2.2). */
 export type Claims = Readonly<Record<string, unknown>>
@@ -27,9 +27,21 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
+/**
+ * What is no access token says so in `token_type` (RFC 7662, 2.2, by the names of RFC 7009 and RFC 8693), in `token_use`
+ * (Ory Hydra) or `typ` (Keycloak). An access token says `Bearer` or `access_token`, or nothing.
+ */
+const OTHER_TOKEN =
+  /^(?:urn:ietf:params:oauth:token-type:)?(?:refresh(?:[_ ]?token)?|offline(?:[_ ]?token)?|id(?:[_ ]?token)?|(?:authori[sz]ation[_ ]?)?code)$/i
+
+function isOther(kind: unknown): boolean {
+  return typeof kind === 'string' && OTHER_TOKEN.test(kind)
+}
+
 function unfit(claims: Claims, { issuer, audience }: ClaimRules, now: number): string | undefined {
   const { exp, nbf, iss, aud } = claims
   if (claims['active'] !== true) return 'the endpoint says that it is not active'
+  if ([claims['token_type'], claims['token_use'], claims['typ']].some(isOther)) return 'it is no access token'
   if (exp !== undefined && !(typeof exp === 'number' && now < exp * 1000)) return 'it has expired'
   if (nbf !== undefined && !(typeof nbf === 'number' && now >= nbf * 1000)) return 'it is not valid yet'
   if (issuer !== undefined && iss !== issuer) return 'it is of another issuer'
@@ -63,14 +75,11 @@ export function believe(
     id: `introspection:${encodeURIComponent(issuer)}:${subject === undefined ? 'client' : 'sub'}:${name}`,
     kind: 'introspection',
     name,
-    consumer: known?.name,
-    plan: known?.plan,
     scopes:
       text(claims['scope'])
         ?.split(' ')
         .filter((one) => one !== '') ?? [],
-    roles: [...new Set([...texts(claims['roles']), ...(known?.roles ?? [])])],
-    claims,
+    ...ofConsumer(known, { roles: texts(claims['roles']), claims }),
   })
   const { exp } = claims
   return { identity, until: typeof exp === 'number' ? exp * 1000 : Number.POSITIVE_INFINITY }

@@ -6,6 +6,7 @@ import {
   ClientSecretPost,
   introspectionRequest,
   processIntrospectionResponse,
+  ResponseBodyError,
 } from 'oauth4webapi'
 import type { Resolved } from '../../config/typed.ts'
 import { ServiceBreaker } from '../../upstreams/service-breaker.ts'
@@ -14,7 +15,7 @@ import { authorization } from '../credentials.ts'
 import { isBearerToken, isJwtForm } from './bearer.ts'
 import { believe, type Claims } from './claims.ts'
 import type { introspectionOptions } from './options.ts'
-import { Tokens } from './tokens.ts'
+import { BadTokenError, Tokens } from './tokens.ts'
 
 type IntrospectionOptions = Resolved<typeof introspectionOptions>
 
@@ -22,6 +23,16 @@ declare module '../authenticator.ts' {
   interface AuthenticatorKinds {
     introspection: IntrospectionOptions
   }
+}
+
+/** Of the statuses 400 to 499 those that speak of the gateway, or of the endpoint: not of the token. */
+const NOT_OF_THE_TOKEN: ReadonlySet<number> = new Set([401, 408, 429])
+/** Errors that speak of the gateway (RFC 6749, 5.2), whatever the status. */
+const OF_THE_CLIENT: ReadonlySet<string> = new Set(['invalid_client', 'unauthorized_client'])
+
+function isOfTheToken(status: number, error: unknown): boolean {
+  if (status < 400 || status > 499 || NOT_OF_THE_TOKEN.has(status)) return false
+  return !(error instanceof ResponseBodyError && OF_THE_CLIENT.has(error.error))
 }
 
 /** Asks the endpoint about one token (RFC 7662). */
@@ -37,7 +48,12 @@ function asker(options: IntrospectionOptions): (token: string) => Promise<Claims
       [allowInsecureRequests]: endpoint.startsWith('http:'),
       additionalParameters: { token_type_hint: 'access_token' },
     })
-    return { ...(await processIntrospectionResponse(server, client, response)) }
+    try {
+      return { ...(await processIntrospectionResponse(server, client, response)) }
+    } catch (error) {
+      if (!isOfTheToken(response.status, error)) throw error
+      throw new BadTokenError(`the endpoint answered with status ${response.status}`, { cause: error })
+    }
   }
 }
 

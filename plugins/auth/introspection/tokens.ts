@@ -13,7 +13,7 @@ export interface TokenOptions {
 }
 
 export interface TokenWork {
-  /** Asks the endpoint. Rejects if it gives no answer. */
+  /** Asks the endpoint. Rejects if it gives no answer, with a `BadTokenError` if it will give none about such a token. */
   ask(token: string): Promise<Claims>
   /** At `date`: who it is, or why not. */
   believe(claims: Claims, date: number): Believed | { readonly why: string }
@@ -34,6 +34,9 @@ const TOLD = 'The token is not valid'
 
 /** The endpoint does not answer, and nothing is kept that would do instead. */
 export class NoAnswerError extends Error {}
+
+/** The endpoint has answered that it cannot be asked about such a token: it is the token that is wrong, not the endpoint. */
+export class BadTokenError extends Error {}
 
 /** Tells callers by tokens that only their issuer can read. */
 export class Tokens {
@@ -91,6 +94,11 @@ export class Tokens {
     try {
       claims = await work.ask(token)
     } catch (error) {
+      if (error instanceof BadTokenError) {
+        // Whoever sends such tokens must not shut the others out.
+        this.#breaker.succeeded()
+        return this.#refuse(key, error.message)
+      }
       this.counts.failed++
       this.#breaker.failed()
       return this.#instead(kept, error)
@@ -98,16 +106,18 @@ export class Tokens {
     this.#breaker.succeeded()
     const now = work.now()
     const believed = work.believe(claims, work.date())
-    if ('why' in believed) {
-      // Whatever was known of it before: it has been revoked.
-      this.#active.delete(key)
-      const refusal = new Refusal('invalid_token', TOLD, believed.why)
-      this.#refused.set(key, refusal, now + options.negativeFor)
-      return refusal
-    }
+    if ('why' in believed) return this.#refuse(key, believed.why)
     const freshUntil = now + options.cacheFor
     this.#active.set(key, { ...believed, freshUntil }, freshUntil + options.staleFor)
     return believed.identity
+  }
+
+  #refuse(key: string, why: string): Refusal {
+    // Whatever was known of it before: it has been revoked.
+    this.#active.delete(key)
+    const refusal = new Refusal('invalid_token', TOLD, why)
+    this.#refused.set(key, refusal, this.#work.now() + this.#options.negativeFor)
+    return refusal
   }
 
   /** What was known of it, if that may still be used; else it cannot be told. */

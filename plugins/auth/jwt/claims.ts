@@ -5,7 +5,8 @@ type Claims = Readonly<Record<string, unknown>>
 /** What a token's claims are held to. Times in milliseconds. */
 export interface ClaimRules {
   readonly issuer: string
-  readonly audience: readonly string[]
+  /** False: whoever it is for. */
+  readonly audience: readonly string[] | false
   readonly leeway: number
   readonly maxAge: number | undefined
   /** In lower case, without "application/". */
@@ -63,7 +64,8 @@ function typProblem(typ: string | undefined, wanted: string | undefined): string
   return said === wanted ? undefined : `typ is not ${wanted}`
 }
 
-function audienceProblem(claims: Claims, wanted: readonly string[]): string | undefined {
+function audienceProblem(claims: Claims, wanted: ClaimRules['audience']): string | undefined {
+  if (wanted === false) return undefined
   if (!Object.hasOwn(claims, 'aud')) return 'aud is missing'
   const { aud } = claims
   const named = Array.isArray(aud) ? aud : [aud]
@@ -72,7 +74,8 @@ function audienceProblem(claims: Claims, wanted: readonly string[]): string | un
 }
 
 /**
- * Holds a token's claims to RFC 7519, 4.1, and more: `iss`, `aud` and `exp` have to be there, and the subject.
+ * Holds a token's claims to RFC 7519, 4.1, and more: `iss`, `aud` (unless the rules do without) and `exp` have to be
+ * there, and the subject.
  * @param date milliseconds since 1970
  */
 export function checkClaims(

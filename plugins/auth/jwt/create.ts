@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { pem } from '../../config/certificate.ts'
 import type { Authenticator, AuthenticatorContext } from '../authenticator.ts'
@@ -53,7 +53,7 @@ function trusted(issuer: IssuerOptions, revocations: RevocationList, context: Au
   return {
     rules: {
       issuer: issuer.issuer,
-      audience: [audience].flat(),
+      audience: audience === false ? audience : [audience].flat(),
       leeway: issuer.leeway,
       maxAge: issuer.maxAge,
       typ: typ?.toLowerCase().replace(/^application\//, ''),
@@ -75,12 +75,12 @@ export function createJwt(options: JwtOptions, context: AuthenticatorContext): A
   const issuers = options.issuers.map((issuer) => trusted(issuer, revocations, context))
   const names = options.issuers.map(({ issuer }) => issuer)
 
-  const redis = decorated<Redis>(app, 'redis')
-  const { refresh, staleAfter } = options.revocations
+  const { refresh, staleAfter, store } = options.revocations
+  const redis = store === 'local' ? null : decorated<Redis>(app, 'redis')
   const mirror =
     redis === null
       ? undefined
-      : new RevocationMirror(revocations, new RevocationStore(redis), refresh, {
+      : new RevocationMirror(revocations, new RevocationStore(redis, randomUUID), refresh, {
           now,
           date,
           after,
@@ -103,6 +103,9 @@ export function createJwt(options: JwtOptions, context: AuthenticatorContext): A
     consumer: context.consumer,
     knowsRevocations: () => mirror === undefined || staleAfter === 0 || mirror.age < staleAfter,
   })
+  if (mirror !== undefined && staleAfter > 0 && app.hasDecorator('notReadyWhile'))
+    // It would refuse every token. Those that it is to replace, in a rolling restart, know what is revoked.
+    app.notReadyWhile('revocations unknown', () => !mirror.heard)
   const sources = issuers.flatMap(({ keys, rules }) =>
     keys instanceof PublishedKeys ? [[rules.issuer, keys] as const] : [],
   )
@@ -115,7 +118,14 @@ export function createJwt(options: JwtOptions, context: AuthenticatorContext): A
         : `Bearer realm="${realm}", error="${refusal.error}", error_description="${refusal.told}"`,
     authenticate: (request) => verifier.authenticate(request),
     async start() {
-      await Promise.all([mirror?.start(), ...issuers.map(({ keys }) => keys.start())])
+      for (const { issuer, audience } of options.issuers)
+        if (audience === false)
+          app.log.warn(
+            { issuer },
+            '`audience` is false: tokens of this issuer are taken whoever they are for',
+          )
+      const shared = redis?.connect().then(() => mirror?.start())
+      await Promise.all([shared, ...issuers.map(({ keys }) => keys.start())])
     },
     stop() {
       mirror?.stop()

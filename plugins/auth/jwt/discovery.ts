@@ -1,4 +1,5 @@
 import { endpointProblem } from '../endpoint.ts'
+import { readJwkSet } from './jwk.ts'
 
 /** Whether keys may be fetched from there. */
 export function isSafeUrl(text: unknown): text is string {
@@ -18,8 +19,17 @@ export function jwksUriOf(document: unknown, issuer: string): URL {
   return new URL(uri)
 }
 
+function hasKeys(document: unknown): boolean {
+  try {
+    return readJwkSet(document).keys.length > 0
+  } catch {
+    return false
+  }
+}
+
 /**
- * Fetches the keys from where the config says or discovery. What was discovered is kept until a fetch from there fails.
+ * Fetches the keys from where the config says or discovery. What was discovered is kept until a fetch from there fails, or
+ * brings no keys: an issuer that was just starting may have named another place.
  * @param fetch one document
  */
 export function keyFetcher(
@@ -29,11 +39,12 @@ export function keyFetcher(
   let found = jwksUri === undefined ? undefined : new URL(jwksUri)
   return async (signal) => {
     found ??= jwksUriOf(await fetch(discoveryUrl(issuer), signal), issuer)
+    let document: unknown
     try {
-      return await fetch(found, signal)
-    } catch (error) {
-      if (jwksUri === undefined) found = undefined
-      throw error
+      document = await fetch(found, signal)
+      return document
+    } finally {
+      if (jwksUri === undefined && !hasKeys(document)) found = undefined
     }
   }
 }

@@ -28,9 +28,9 @@ async function withVerifiers(
       secret: { public: key },
       verify: {
         algorithms: [...algorithms],
-        requiredClaims: ['iss', 'aud', 'exp'],
+        requiredClaims: ['iss', 'exp', ...(audience === false ? [] : ['aud'])],
         allowedIss: issuer,
-        allowedAud: [audience].flat(),
+        ...(audience === false ? {} : { allowedAud: [audience].flat() }),
         clockTolerance: leeway,
         // A cache of its own could not know of withdrawn keys and revocations.
         cache: false,

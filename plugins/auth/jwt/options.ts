@@ -29,7 +29,11 @@ function refuseTexts(value: unknown): string | undefined {
     ? undefined
     : 'must be text or a list of texts'
 }
-const texts = custom<string | readonly [string, ...string[]]>(refuseTexts)
+type Texts = string | readonly [string, ...string[]]
+const texts = custom<Texts>(refuseTexts)
+const textsOrFalse = custom<Texts | false>((value) => (value === false ? undefined : refuseTexts(value)), {
+  remedy: 'write what `aud` names you by, or `false` where the issuer sets none: see docs/jwt.md',
+})
 
 const claimPath = text({
   pattern: '^[^.]+(\\.[^.]+)*$',
@@ -39,8 +43,12 @@ const claimPath = text({
 const issuer = object({
   /** What the `iss` claim of its tokens says, to the letter. */
   issuer: text({ minLength: 1 }),
-  /** What the `aud` claim has to name: this gateway, as the issuer knows it. One of several will do. */
-  audience: texts,
+  /**
+   * What the `aud` claim has to name: this gateway, as the issuer knows it. One of several will do. `false` takes
+   * tokens whoever they are for, those without `aud` too: whatever else trusts this issuer can then use its callers'
+   * tokens here, and so can who has an ID token.
+   */
+  audience: textsOrFalse,
   /**
    * The signatures that are taken. Default: with a `secret` HS256, else all that are not made with a shared secret:
    * RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA (Ed25519).
@@ -61,11 +69,11 @@ const issuer = object({
   /** A token that names an unknown key makes them be fetched, at most this often. Default 30s. */
   cooldown: withDefault(duration({ minimum: 1, maximum: '1h' }), '30s'),
   /** While the issuer cannot be reached its last keys are good for this long. Default 24h. */
-  keepKeysFor: withDefault(duration({ minimum: '1m' }), '24h'),
+  keepKeysFor: withDefault(duration({ minimum: '1m', maximum: '365d' }), '24h'),
   /** How far its clock may be off. Default 5s. */
   leeway: withDefault(duration({ maximum: '5m' }), '5s'),
   /** Tokens are refused this long after `iat`, which they then have to have. Default: only `exp` counts. */
-  maxAge: optional(duration({ minimum: '1s' })),
+  maxAge: optional(duration({ minimum: '1s', maximum: '3650d' })),
   /** What the `typ` header has to say, without "application/": `at+jwt` (RFC 9068). Default: anything. */
   typ: optional(text({ pattern: '^[!-~]+$' })),
   /** Claims that have to be there besides `iss`, `aud`, `exp` and the subject. Default none. */
@@ -103,11 +111,14 @@ export const jwt = object({
   revocations: section({
     /** How many; a further one is refused. Default 100000. */
     max: withDefault(integer({ minimum: 1, maximum: 10_000_000 }), 100_000),
-    /** Where there is Redis, the gateways share the list, and look for news this often. Default 1s. */
+    /** Where the list is: shared by the gateways, or in each of them its own. Default: `redis` if there is one, else `local`. */
+    store: optional(oneOf(['local', 'redis'])),
+    /** Where they share it, they look for news this often. Default 1s. */
     refresh: withDefault(duration({ minimum: '50ms', maximum: '1h' }), '1s'),
     /**
      * Without word from Redis for this long tokens get 503, for they cannot be told good from revoked any more; so they
-     * do in a gateway that has had none yet. 0 is never: then what is known here is what counts. Default 1h.
+     * do in a gateway that has had none yet, which is not ready either. 0 is never: then what is known here is what
+     * counts. Default 1h.
      */
     staleAfter: withDefault(duration({ maximum: '30d' }), '1h'),
   }),

@@ -72,8 +72,15 @@ function issuerProblems(issuer: IssuerOptions, at: (key: string) => string, insp
   return problems
 }
 
-/** What the schema cannot say of `auth.jwt`. */
-export function jwtProblems({ issuers, from }: JwtOptions, inspect: Inspect): Problem[] {
+/**
+ * What the schema cannot say of `auth.jwt`.
+ * @param redis whether the config has one
+ */
+export function jwtProblems(
+  { issuers, from, revocations }: JwtOptions,
+  inspect: Inspect,
+  redis: boolean,
+): Problem[] {
   const problems = issuers.flatMap((issuer, i) => {
     const at = (key: string): string => `auth.jwt.issuers[${i}].${key}`
     const twice = issuers.findIndex((other) => other.issuer === issuer.issuer) < i
@@ -87,6 +94,11 @@ export function jwtProblems({ issuers, from }: JwtOptions, inspect: Inspect): Pr
   if (from.header === 'authorization') {
     const message = 'is where tokens are looked for anyway, after "Bearer"; take it out'
     problems.push({ path: 'auth.jwt.from.header', message })
+  }
+  if (revocations.store === 'redis' && !redis) {
+    const message =
+      'there is no Redis; add `redis: { url: process.env.REDIS_URL }` to the config, or take "local"'
+    problems.push({ path: 'auth.jwt.revocations.store', message })
   }
   return problems
 }

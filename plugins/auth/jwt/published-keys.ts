@@ -131,6 +131,9 @@ export class PublishedKeys implements KeySource {
     )
     const kept = published.flatMap((key) => known.get(fingerprintOf(key)) ?? [])
     const ring = new KeyRing([...kept, ...fresh])
+    // An issuer that is just starting may say so. It cannot have issued a good token, so there is nothing to go by.
+    if (ring.keys.length === 0)
+      throw new Error(['it publishes no key that can be used', ...unusable].join('; '))
     this.#ring?.replacedBy(ring)
     this.#tellChanges(ring, unusable)
     if (this.#failuresInRow > 0)
@@ -147,8 +150,6 @@ export class PublishedKeys implements KeySource {
     const come = ring.keys.filter((key) => !this.#ring?.keys.includes(key)).length
     if (this.#ring === undefined) log('info', `the issuer has ${ring.keys.length} keys`)
     else if (gone + come > 0) log('info', `the issuer changed its keys: ${come} came, ${gone} went`)
-    if (ring.keys.length === 0)
-      log('warn', 'the issuer publishes no key that can be used: its tokens are refused')
     const left = unusable.join('; ')
     if (left !== '' && left !== this.#left) log('warn', `keys of the issuer were left out: ${left}`)
     this.#left = left

@@ -25,6 +25,14 @@ function namedBy(id: string): Pick<Revocation, 'issuer' | 'kind' | 'value'> | un
   }
 }
 
+/** Of two that revoke the same, what refuses all that either does; the second one itself if that is it. */
+export function stricter(one: Revocation, other: Revocation): Revocation {
+  const before = Math.max(one.before, other.before)
+  const until =
+    one.until === undefined || other.until === undefined ? undefined : Math.max(one.until, other.until)
+  return before === other.before && until === other.until ? other : { ...other, before, until }
+}
+
 /** What is revoked of one issuer's tokens. */
 export class IssuerRevocations {
   readonly jtis = new Map<string, Revocation>()

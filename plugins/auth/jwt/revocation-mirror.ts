@@ -1,5 +1,5 @@
 import { messageOf } from '../../config/messages.ts'
-import { idOf, type Revocation, type RevocationList } from './revocation-list.ts'
+import { idOf, type Revocation, type RevocationList, stricter } from './revocation-list.ts'
 import type { RevocationStore } from './revocation-store.ts'
 
 /** What the mirror is connected with. */
@@ -17,6 +17,12 @@ const AT_START_MS = 100
 /** What is over is forgotten so much later: somebody may have just prolonged it. */
 const FORGET_AFTER_MS = 60_000
 
+interface Unseen {
+  readonly revocation: Revocation
+  /** Redis has taken it. It may have lost it again before anybody looked. */
+  told: boolean
+}
+
 /**
  * Keeps the list here the same as the one in Redis, which all gateways share. What requests ask is the list here: it is
  * behind by `refresh` and the time of two answers at most, unless Redis is away.
@@ -26,12 +32,10 @@ export class RevocationMirror {
   readonly #store: RevocationStore
   readonly #refreshMs: number
   readonly #context: MirrorContext
-  /** What Redis could not be told yet, by id. */
-  readonly #untold = new Map<string, Revocation>()
-  /** What was added here while the list is read from Redis, which may have answered before it was told. */
-  #meanwhile: Revocation[] | undefined
-  /** Of the list here; undefined until it was read. */
-  #version: number | undefined
+  /** What was added here and has not been seen in Redis yet, by id. */
+  readonly #unseen = new Map<string, Unseen>()
+  /** The last change that the list here has in it: null if there was none, undefined until it was read. */
+  #at: string | null | undefined
   #heardAt = Number.NEGATIVE_INFINITY
   #away = false
   #stopped = false
@@ -42,6 +46,11 @@ export class RevocationMirror {
     this.#store = store
     this.#refreshMs = refreshMs
     this.#context = context
+  }
+
+  /** Whether the list was ever known to be that in Redis. */
+  get heard(): boolean {
+    return this.#heardAt !== Number.NEGATIVE_INFINITY
   }
 
   /** Milliseconds since the list was last known to be that in Redis. */
@@ -61,12 +70,11 @@ export class RevocationMirror {
 
   /** False if Redis is away: it counts here at once, and for the others when Redis is back. */
   async add(revocation: Revocation): Promise<boolean> {
-    const id = idOf(revocation)
     this.#list.add(revocation)
-    this.#meanwhile?.push(revocation)
-    this.#untold.set(id, revocation)
+    const unseen = { revocation, told: false }
+    this.#unseen.set(idOf(revocation), unseen)
     try {
-      await this.#tell(id, revocation)
+      await this.#tell(unseen)
       return true
     } catch {
       return false
@@ -76,14 +84,13 @@ export class RevocationMirror {
   /** Rejects if Redis is away: it would come back from there. */
   async remove(id: string): Promise<boolean> {
     await this.#store.remove(id)
-    this.#untold.delete(id)
+    this.#unseen.delete(id)
     return this.#list.remove(id)
   }
 
-  async #tell(id: string, revocation: Revocation): Promise<void> {
-    await this.#store.add(revocation)
-    // Unless it was removed, or replaced, while it was told.
-    if (this.#untold.get(id) === revocation) this.#untold.delete(id)
+  async #tell(unseen: Unseen): Promise<void> {
+    await this.#store.add(unseen.revocation)
+    unseen.told = true
   }
 
   async #poll(): Promise<void> {
@@ -98,44 +105,69 @@ export class RevocationMirror {
       this.#away = true
     }
     if (this.#stopped) return
-    const pause = this.#version === undefined ? Math.min(AT_START_MS, this.#refreshMs) : this.#refreshMs
+    const pause = this.#at === undefined ? Math.min(AT_START_MS, this.#refreshMs) : this.#refreshMs
     this.#cancel = this.#context.after(pause, () => void this.#poll())
   }
 
   async #exchange(): Promise<void> {
-    const version = (await this.#store.version()) ?? 0
-    // Redis has lost what it had: it gets it back from those who know it still.
-    const lost = this.#version !== undefined && version < this.#version
-    if (lost) for (const one of this.#list.all()) this.#untold.set(idOf(one), one)
-    for (const [id, one] of this.#untold) await this.#tell(id, one)
-    if (this.#version === undefined || lost) await this.#load(version)
-    else if (version > this.#version) await this.#follow(this.#version, version)
+    // Each of them is in Redis now, or Redis has lost it.
+    const told = [...this.#unseen.values()].filter((one) => one.told)
+    const latest = await this.#store.latest()
+    if (latest !== this.#at && !(await this.#follow())) await this.#load(latest, told)
+    for (const one of told) one.told = false
+    for (const one of this.#unseen.values()) if (!one.told) await this.#tell(one)
     const over = this.#list.prune(this.#context.date() - FORGET_AFTER_MS)
     await this.#store.forget(over.map(idOf))
   }
 
-  async #follow(known: number, version: number): Promise<void> {
-    const news = await this.#store.changesSince(known)
-    if (news === undefined) return this.#load(version)
-    for (const change of news.changes) {
-      if ('added' in change) this.#list.add(change.added)
-      else if (!this.#untold.has(change.removed)) this.#list.remove(change.removed)
-    }
-    this.#version = news.version
+  #seen(revocation: Revocation): void {
+    const id = idOf(revocation)
+    const mine = this.#unseen.get(id)?.revocation
+    if (mine !== undefined && stricter(mine, revocation) === revocation) this.#unseen.delete(id)
   }
 
-  /** @param version of before: what changes while it is read comes again with the next news, which does no harm */
-  async #load(version: number): Promise<void> {
-    const meanwhile: Revocation[] = []
-    this.#meanwhile = meanwhile
-    try {
-      const found = await this.#store.all((count) =>
-        this.#context.log('warn', `${count} revocations in Redis cannot be read`),
-      )
-      this.#list.replace([...found.values(), ...meanwhile, ...this.#untold.values()])
-    } finally {
-      this.#meanwhile = undefined
+  /** False if it is not known what has changed. */
+  async #follow(): Promise<boolean> {
+    const news = typeof this.#at === 'string' ? await this.#store.changesSince(this.#at) : undefined
+    if (news === undefined) return false
+    for (const change of news.changes) {
+      if ('added' in change) {
+        this.#seen(change.added)
+        this.#list.add(this.#unseen.get(idOf(change.added))?.revocation ?? change.added)
+      } else if (!this.#unseen.has(change.removed)) this.#list.remove(change.removed)
     }
-    this.#version = version
+    this.#at = news.latest
+    return true
+  }
+
+  /**
+   * @param latest of before: what changes while the list is read comes again with the next news, which does no harm
+   * @param told to Redis before that
+   */
+  async #load(latest: string | null, told: readonly Unseen[]): Promise<void> {
+    const found = await this.#store.all((count) =>
+      this.#context.log('warn', `${count} revocations in Redis cannot be read`),
+    )
+    for (const { revocation } of told) {
+      const there = found.get(idOf(revocation))
+      if (there !== undefined) this.#seen(there)
+    }
+    this.#giveBack(found)
+    this.#list.replace([...found.values(), ...this.#unseen.values().map(({ revocation }) => revocation)])
+    this.#at = latest
+  }
+
+  /**
+   * What only this list has is told to Redis, which has lost it. Or it was removed, and so much has changed since that
+   * Redis does not say so any more: then it comes back, for a token that is refused is better than one that is not.
+   */
+  #giveBack(found: ReadonlyMap<string, Revocation>): void {
+    if (this.#at === undefined) return
+    for (const here of this.#list.all()) {
+      const id = idOf(here)
+      const there = found.get(id)
+      const both = there === undefined ? here : stricter(here, there)
+      if (both !== there && !this.#unseen.has(id)) this.#unseen.set(id, { revocation: both, told: false })
+    }
   }
 }

@@ -2,7 +2,13 @@ import { messageOf } from '../../config/messages.ts'
 import { cookieValues } from '../../upstreams/cookies.ts'
 import { ExpiringMap } from '../../upstreams/expiring-map.ts'
 import { claimAt, type Identity } from '../../upstreams/identity.ts'
-import { type Authenticator, type ConsumerFacts, Refusal, type Verdict } from '../authenticator.ts'
+import {
+  type Authenticator,
+  type ConsumerFacts,
+  ofConsumer,
+  Refusal,
+  type Verdict,
+} from '../authenticator.ts'
 import { authorization, singleHeader } from '../credentials.ts'
 import { type ClaimRules, checkClaims, rolesOf, scopesOf, type Validity } from './claims.ts'
 import { parseCompact, type UnverifiedToken } from './compact.ts'
@@ -175,11 +181,8 @@ export class TokenVerifier {
       id: `jwt:${encodeURIComponent(issuer.rules.issuer)}:${subject}`,
       kind: 'jwt',
       name: subject,
-      consumer: consumer?.name,
-      plan: consumer?.plan,
       scopes: scopesOf(claims),
-      roles: rolesOf(claims, issuer.roles),
-      claims,
+      ...ofConsumer(consumer, { roles: rolesOf(claims, issuer.roles), claims }),
     })
   }
 }

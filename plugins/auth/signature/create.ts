@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Http2ServerRequest } from 'node:http2'
 import type { FastifyRequest } from 'fastify'
+import { hasBody } from '../../config/has-body.ts'
 import { GatewayError } from '../../upstreams/errors.ts'
 import { type Authenticator, type AuthenticatorContext, Refusal, type Verdict } from '../authenticator.ts'
 import { expiredKeys } from '../consumers.ts'
@@ -25,15 +25,8 @@ function sha(algorithm: 'sha256' | 'sha512', body: Buffer): Buffer {
 
 /** As the signer has seen it: before a path was made canonical, and before a proxy that is believed. */
 function signedRequest(request: FastifyRequest): SignedRequest {
-  const { raw, method, protocol, host, originalUrl } = request
-  return { method, scheme: protocol, authority: host, target: originalUrl, rawHeaders: raw.rawHeaders }
-}
-
-function bringsBody({ raw }: FastifyRequest): boolean {
-  const length = raw.headers['content-length']
-  if (length !== undefined) return Number(length) > 0
-  if (raw.httpVersionMajor === 2) return !(raw as unknown as Http2ServerRequest).stream.endAfterHeaders
-  return raw.headers['transfer-encoding'] !== undefined
+  const { raw, method, protocol, host, sentTarget } = request
+  return { method, scheme: protocol, authority: host, target: sentTarget, rawHeaders: raw.rawHeaders }
 }
 
 function bodyCheck(wanted: readonly WantedDigest[]): (body: Buffer) => GatewayError | undefined {
@@ -70,13 +63,13 @@ export function createSignature(
     authenticate(request): Verdict {
       // Most do not bring one: nothing is put together for them.
       if (request.headers['signature-input'] === undefined) return undefined
-      const hasBody = bringsBody(request)
-      const signed = signatures.authenticate(signedRequest(request), hasBody)
+      const brought = hasBody(request.raw)
+      const signed = signatures.authenticate(signedRequest(request), brought)
       if (signed === undefined || signed instanceof Refusal) return signed
       if (signed.digests === 'none') return signed.identity
       const wanted = wantedDigests(request.raw.rawHeaders, signed.digests)
       if ('why' in wanted) return new Refusal('invalid_token', 'The signature is not valid', wanted.why)
-      if (hasBody) request.bodyCheck = bodyCheck(wanted)
+      if (brought) request.bodyCheck = bodyCheck(wanted)
       else if (!digestsMatch(wanted, NO_BODY, sha)) return new Refusal('invalid_token', WRONG_BODY)
       return signed.identity
     },

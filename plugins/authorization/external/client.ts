@@ -3,6 +3,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import type { FailureReason } from '../../upstreams/contract.ts'
 import type { Answer } from './external.ts'
+import { NoAnswerError } from './no-answer.ts'
 
 /** So much of an answer's body is read away so that its connection can be used again; nobody looks at it. */
 const BODY_BYTES = 64 * 1024
@@ -16,7 +17,7 @@ export interface Address {
   readonly tls: tls.ConnectionOptions | undefined
 }
 
-export class CallError extends Error {
+export class CallError extends NoAnswerError {
   readonly reason: FailureReason
   readonly requestSent: boolean
 

@@ -1,13 +1,17 @@
-/** Lets a service decide: what it is told of a request, and what is made of its answer. */
+/** Lets a service decide, and makes of its answer what is done. */
+import { messageOf } from '../../config/messages.ts'
 import { withoutOwnHeaders } from '../../config/own-headers.ts'
-import { GatewayError } from '../../upstreams/errors.ts'
+import { GatewayError, NO_STORE } from '../../upstreams/errors.ts'
 import { ExpiringMap } from '../../upstreams/expiring-map.ts'
 import type { ServiceBreaker } from '../../upstreams/service-breaker.ts'
 import type { Authorizer, Verdict } from '../authorizer.ts'
-import { undecided } from '../errors.ts'
+import { forbidden, tooLarge, undecided } from '../errors.ts'
 import type { ExternalConfig } from '../schema.ts'
+import { NoAnswerError } from './no-answer.ts'
+import { keyOf, questionHeaders, sizeOf } from './question.ts'
 
 type Request = Parameters<Authorizer>[0]
+type Reply = Parameters<Authorizer>[1]
 type Headers = Record<string, string | string[] | undefined>
 
 export interface Answer {
@@ -30,50 +34,18 @@ export interface ExternalContext {
   now(): number
   /** A short text that is different for different ones. */
   digest(text: string): string
-  /** Asks the service. Rejects where it has not answered in time. */
+  /** Asks the service. Rejects with a `NoAnswerError` where there is none. */
   ask(request: Request, headers: Record<string, string>): Promise<Answer>
-  /** Hears of each failure. */
+  /** Hears of each failure, and of each answer that services like this one do not give. */
   failed(why: string): void
 }
 
-function one(value: string | string[]): string {
-  return typeof value === 'string' ? value : value.join(', ')
+/** Answers to the question. Others are refusals too, but of the question: they are not kept, and say nothing of the caller. */
+function isVerdict(status: number): boolean {
+  return status < 300 || status === 401 || status === 403
 }
 
-/** Who calls, if the gateway knows: what it has known the caller by may have been taken off the request. */
-const IDENTITY = 'x-identity-id'
-
-function asciiOf(text: string): string {
-  return text.toWellFormed().replace(/[^!-~]/gu, encodeURIComponent)
-}
-
-/** The headers of the question. Who asks it describes the request as Traefik's ForwardAuth and Envoy do. */
-export function questionHeaders(request: Request, shown: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = {
-    'x-forwarded-method': request.method,
-    'x-forwarded-proto': request.protocol,
-    'x-forwarded-host': one(request.headers['host'] ?? request.headers[':authority'] ?? ''),
-    'x-forwarded-uri': request.url,
-    'x-forwarded-for': request.ip,
-    'x-request-id': request.id,
-  }
-  for (const name of shown) {
-    const value = request.headers[name]
-    if (value !== undefined) headers[name] = one(value)
-  }
-  const { identity } = request
-  if (identity !== null) headers[IDENTITY] = asciiOf(identity.id)
-  return headers
-}
-
-function keyOf(
-  headers: Readonly<Record<string, string>>,
-  shown: readonly string[],
-  callerOnly: boolean,
-): string {
-  const { 'x-request-id': _, ...told } = headers
-  return JSON.stringify(callerOnly ? [IDENTITY, ...shown].map((name) => told[name] ?? null) : told)
-}
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 function picked(headers: Headers, names: readonly string[]): Headers {
   const found: Headers = {}
@@ -98,27 +70,36 @@ export class ExternalAuthorizer {
     this.#kept = cache === undefined ? undefined : new ExpiringMap(cache.max)
   }
 
-  authorize(request: Request): Verdict | Promise<Verdict> {
+  authorize(request: Request, reply: Reply): Verdict | Promise<Verdict> {
     const headers = questionHeaders(request, this.#config.headers)
     // After the service was told what it is to see: whatever comes of it, nobody else says these to the upstream.
     this.#withoutOwn(request.raw)
-    if (this.#kept === undefined) return this.#decided(request, this.#ask(request, headers))
+    if (sizeOf(headers) > this.#config.questionLimit) {
+      this.tally.denied++
+      return tooLarge()
+    }
+    if (this.#kept === undefined) return this.#decided(request, reply, this.#ask(request, headers))
     const { callerOnly, ttl } = this.#config.cache as NonNullable<ExternalConfig['cache']>
     const key = this.#context.digest(keyOf(headers, this.#config.headers, callerOnly))
     const kept = this.#kept.get(key, this.#context.now())
     if (kept !== undefined) {
       this.tally.cached++
-      return this.#verdict(request, kept)
+      return this.#verdict(request, reply, kept)
     }
-    return this.#decided(request, this.#askOnce(request, headers, key, ttl))
+    return this.#decided(request, reply, this.#askOnce(request, headers, key, ttl))
   }
 
-  #decided(request: Request, answer: Promise<Answer>): Promise<Verdict> {
+  #decided(request: Request, reply: Reply, answer: Promise<Answer>): Promise<Verdict> {
     return answer.then(
-      (given) => this.#verdict(request, given),
+      (given) => this.#verdict(request, reply, given),
       (error: Error) => {
         this.tally.failed++
-        this.#context.failed(error.message)
+        if (error instanceof GatewayError) {
+          this.#context.failed((error.cause as Error).message)
+          return error
+        }
+        this.#context.failed(messageOf(error))
+        if (!(error instanceof NoAnswerError)) throw error
         return this.#config.onFailure === 'allow' ? true : undecided(error.message)
       },
     )
@@ -129,7 +110,10 @@ export class ExternalAuthorizer {
     const underWay = this.#asked.get(key)
     if (underWay !== undefined) return underWay
     const asked = this.#ask(request, headers).then((answer) => {
-      if (!/\bno-(?:store|cache)\b/i.test(String(answer.headers['cache-control'] ?? '')))
+      if (
+        isVerdict(answer.status) &&
+        !/\bno-(?:store|cache)\b/i.test(String(answer.headers['cache-control'] ?? ''))
+      )
         this.#kept?.set(key, answer, this.#context.now() + ttl)
       return answer
     })
@@ -141,39 +125,54 @@ export class ExternalAuthorizer {
 
   async #ask(request: Request, headers: Record<string, string>): Promise<Answer> {
     const { breaker } = this.#context
-    if (this.#underWay >= this.#config.concurrency) throw new Error('too many questions are under way')
-    if (!breaker.admit()) throw new Error('it has failed too often and is left alone for a while')
+    // No failure of the service: whoever floods it would else let everybody in.
+    if (this.#underWay >= this.#config.concurrency) throw undecided('too many questions are under way')
+    if (!breaker.admit()) throw new NoAnswerError('it has failed too often and is left alone for a while')
     this.#underWay++
     try {
       const answer = await this.#context.ask(request, headers)
-      const { status } = answer
-      if (!(status >= 200 && status < 300) && status !== 401 && status !== 403)
-        throw new Error(`it answered with status ${status}`)
+      if (answer.status >= 500) throw new NoAnswerError(`it answered with status ${answer.status}`)
       breaker.succeeded()
       return answer
     } catch (error) {
-      breaker.failed()
+      if (error instanceof NoAnswerError) breaker.failed()
+      else breaker.undecided()
       throw error
     } finally {
       this.#underWay--
     }
   }
 
-  #verdict(request: Request, { status, headers }: Answer): Verdict {
+  #verdict(request: Request, reply: Reply, { status, headers }: Answer): Verdict {
     if (status < 300) {
       this.tally.allowed++
       Object.assign(request.raw.headers, picked(headers, this.#config.toUpstream))
       return true
     }
     this.tally.denied++
-    const told = picked(headers, ['www-authenticate', ...this.#config.toClient])
+    const cause = { message: `the service that authorizes answered with status ${status}` }
+    const { toClient } = this.#config
+    if (REDIRECTS.has(status) && toClient.includes('location')) {
+      request.failure = forbidden(undefined, cause)
+      reply
+        .code(status)
+        .headers({ ...picked(headers, toClient), ...NO_STORE })
+        .send()
+      return false
+    }
+    if (!isVerdict(status)) {
+      this.#context.failed(`it answered with status ${status}`)
+      return forbidden(undefined, cause)
+    }
+    const told = picked(headers, ['www-authenticate', ...toClient])
     const [code, message] =
       status === 401
         ? (['GTW_UNAUTHENTICATED', 'This needs a credential'] as const)
         : (['GTW_FORBIDDEN', 'This is not allowed'] as const)
     // A list of cookies goes through as one: reply.headers takes both.
     return new GatewayError(code, status, 'client', message, {
-      headers: { ...told, 'cache-control': 'no-store' } as Record<string, string>,
+      headers: { ...told, ...NO_STORE } as Record<string, string>,
+      cause,
     })
   }
 }

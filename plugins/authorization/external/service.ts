@@ -1,9 +1,11 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Lease, Target } from '../../upstreams/contract.ts'
+import { undecided } from '../errors.ts'
 import type { ExternalConfig } from '../schema.ts'
 import { type Address, CallError, ServiceClient } from './client.ts'
 import type { Answer } from './external.ts'
+import { NoAnswerError } from './no-answer.ts'
 
 /** A service that can be asked. */
 export interface Service {
@@ -62,9 +64,10 @@ function upstreamService(app: FastifyInstance, name: string, path: string, timeo
       )
     } catch (error) {
       const latencyMs = performance.now() - startedAt
-      const { reason, requestSent } =
-        error instanceof CallError ? error : { reason: 'connect' as const, requestSent: false }
-      lease.settle({ kind: 'failed', reason, requestSent, latencyMs })
+      if (error instanceof CallError) {
+        const { reason, requestSent } = error
+        lease.settle({ kind: 'failed', reason, requestSent, latencyMs })
+      }
       lease.release()
       throw error
     }
@@ -77,18 +80,20 @@ function upstreamService(app: FastifyInstance, name: string, path: string, timeo
       const take = (elsewhere: boolean) =>
         upstream.lease({ key: upstream.keyOf(request), repeatable: true, tried, elsewhere })
       const first = take(false)
-      if (typeof first === 'string') throw new Error(`the upstream "${name}" has no target: ${first}`)
+      if (first === 'overloaded') throw undecided(`all targets of the upstream "${name}" are full`)
+      if (first === 'empty') throw new NoAnswerError(`the upstream "${name}" has no target`)
       tried.add(first.target)
       // Half of the time is kept for another target, if there is one: a frozen one must not take it all.
-      const alone = upstream.eligible().length < 2
+      const alone = !upstream.offers((target) => target !== first.target)
       let failure: unknown
       try {
         const answer = await attempt(first, headers, alone ? timeoutMs : timeoutMs / 2)
         if (answer.status < 500) return answer
-        failure = new Error(
+        failure = new NoAnswerError(
           `it answered with ${answer.status} ${STATUS_CODES[answer.status] ?? ''}`.trimEnd(),
         )
       } catch (error) {
+        if (!(error instanceof NoAnswerError)) throw error
         failure = error
       }
       const left = endsAt - performance.now()

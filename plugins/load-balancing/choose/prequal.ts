@@ -83,7 +83,7 @@ export class Prequal implements Balancer {
     this.#pool.limit(poolSize)
     const from = this.#slots.assign(candidates)
     this.#sampler.onTargets(candidates)
-    this.#latency.onTargets(from)
+    this.#latency.onTargets(from, this.#context.now())
     this.#failures.onTargets(from)
     this.#reports.onTargets(from)
     this.#pool.renumber((target) => this.#slots.of(target))
@@ -119,9 +119,9 @@ export class Prequal implements Balancer {
     const rif = Math.max(0, target.inflight - 1)
     if (outcome.kind === 'abandoned') {
       const { overtakenAfterMs = 0 } = outcome
-      if (overtakenAfterMs > this.#latency.estimate(i, rif, now)) {
-        this.#latency.observe(i, rif, overtakenAfterMs, now, this.#failures.usual)
-      }
+      const { usual } = this.#failures
+      if (overtakenAfterMs > this.#latency.estimate(i, rif, now, usual))
+        this.#latency.observe(i, rif, overtakenAfterMs, now, usual)
       return
     }
     this.#failures.record(i, outcome, now)
@@ -184,7 +184,7 @@ export class Prequal implements Balancer {
   #add(i: number, target: Target, rif: number, latencyMs: number, now: number): void {
     const failures = this.#failures
     const own = Number.isNaN(latencyMs)
-    const latency = own ? this.#latency.estimate(i, target.inflight, now) || failures.usual : latencyMs
+    const latency = own ? this.#latency.estimate(i, target.inflight, now, failures.usual) : latencyMs
     if (failures.idle) {
       this.#rifs.record(rif)
       this.#pool.add(target, i, rif, latency, now, this.#budget())

@@ -1,7 +1,7 @@
-import { read } from '../../config/validate.ts'
+import type { Resolved } from '../../config/typed.ts'
 import type { Balancer, PolicyContext } from '../../upstreams/contract.ts'
 import { keyedBalancer } from '../hash/keyed.ts'
-import { boundOf, ringHashOptions } from '../hash/options.ts'
+import { boundOf, type ringHashOptions } from '../hash/options.ts'
 import { Ring } from '../hash/ring.ts'
 
 /**
@@ -10,7 +10,9 @@ import { Ring } from '../hash/ring.ts'
  *
  * O(log P) a pick for P points, O(1) as a rule. When a target leaves, its keys move and no others.
  */
-export function ringHash(context: PolicyContext, options: unknown): Balancer {
-  const { points, bounded } = read(ringHashOptions, options)
+export function ringHash(
+  context: PolicyContext,
+  { points, bounded }: Pick<Resolved<typeof ringHashOptions>, 'points' | 'bounded'>,
+): Balancer {
   return keyedBalancer(context, new Ring(points), boundOf(bounded))
 }

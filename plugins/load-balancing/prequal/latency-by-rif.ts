@@ -1,14 +1,19 @@
 /** Levels of requests in flight: 0, 1, 2-3, 4-7 and so on; the last takes all above. */
 const LEVELS = 12
-/** A target's levels, and before them when it was last heard of. */
-const ROW = LEVELS + 1
+/** A target's levels, and before them when it was last heard of, or came: by the clock and by answers so far. */
+const ROW = LEVELS + 2
+const FIRST = 2
+/** Answers for each target in which a latency fades to 1/e, if the time for it has passed as well. */
+const ROUNDS = 16
 /** Part by which an answer moves the latency of its level. */
 const STEP = 1 / 16
 
 /**
  * What a target's answers have taken of late when it had about so many requests in flight: what a Prequal server would
  * answer to a probe, as the gateway sees it. The paper takes the median of recent latencies at that number, this an
- * average over time. It fades while no answer comes, so that a target which was slow once is tried again.
+ * average over time. It fades while no answer comes, so that a target which was slow once is tried again; and so does
+ * what is supposed of one that was never heard of, or whoever was heard of first would look better than it for ever.
+ * Fading takes time, and answers of others: with few requests for each target, what is known of it has to hold for long.
  *
  * The number is taken when an answer comes and not when its request was sent: over time both are distributed alike,
  * since requests come and go one by one (Burke; level crossing).
@@ -19,17 +24,19 @@ export class LatencyByRif {
   readonly #decay: number
   /** What belongs to a target lies side by side, so that reading it is one look at memory. */
   #rows = new Float64Array(0)
+  #answers = 0
 
   /** @param decay time constant in milliseconds */
   constructor(decay: number) {
     this.#decay = decay
   }
 
-  onTargets(from: Int32Array): void {
+  onTargets(from: Int32Array, now: number): void {
     const rows = new Float64Array(from.length * ROW)
     for (let i = 0; i < from.length; i++) {
       const before = (from[i] as number) * ROW
       if (before >= 0) rows.set(this.#rows.subarray(before, before + ROW), i * ROW)
+      else rows.set([now, this.#answers], i * ROW)
     }
     this.#rows = rows
   }
@@ -40,18 +47,26 @@ export class LatencyByRif {
    */
   observe(i: number, rif: number, latencyMs: number, now: number, usual: number): void {
     const known = this.#known(i, rif) || usual
-    this.#rows[i * ROW + 1 + levelOf(rif)] = known + (latencyMs - known) * STEP
-    this.#rows[i * ROW] = now
+    const row = i * ROW
+    this.#rows[row + FIRST + levelOf(rif)] = known + (latencyMs - known) * STEP
+    this.#rows[row] = now
+    this.#rows[row + 1] = ++this.#answers
   }
 
-  /** Milliseconds; 0 where nothing is known. A question: changes nothing. */
-  estimate(i: number, rif: number, now: number): number {
-    return this.#known(i, rif) * Math.exp(((this.#rows[i * ROW] as number) - now) / this.#decay)
+  /**
+   * Milliseconds. A question: changes nothing.
+   * @param usual as above
+   */
+  estimate(i: number, rif: number, now: number, usual: number): number {
+    const row = i * ROW
+    const time = (now - (this.#rows[row] as number)) / this.#decay
+    const answers = (this.#answers - (this.#rows[row + 1] as number)) / (this.#rows.length / ROW) / ROUNDS
+    return (this.#known(i, rif) || usual) * Math.exp(-Math.min(time, answers))
   }
 
   #known(i: number, rif: number): number {
     const levels = this.#rows
-    const first = i * ROW + 1
+    const first = i * ROW + FIRST
     const at = first + levelOf(rif)
     let latency = 0
     // Of levels that nothing is known of, the next lower one tells most.

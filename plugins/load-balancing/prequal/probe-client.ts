@@ -1,9 +1,11 @@
-import http, { type IncomingMessage } from 'node:http'
+import http from 'node:http'
 import https from 'node:https'
+import type { Readable } from 'node:stream'
 import type { SecureContext } from 'node:tls'
 import { messageOf } from '../../config/messages.ts'
 import type { Target, UpstreamRegistry } from '../../upstreams/contract.ts'
 import { readLoadReport } from '../load/orca-report.ts'
+import { Http2Sessions } from './http2-sessions.ts'
 import type { Answered, Ask, ProbeQuestion } from './probes.ts'
 
 /** How a target is reached, as the transport says. */
@@ -17,14 +19,17 @@ export interface ProbeAddress {
         readonly servername: string
       }
     | undefined
+  /** What its requests are sent by. */
+  readonly http2: boolean
 }
 
 /** An answer's body is read up to here. */
 const LONGEST = 4096
+const REPORT = 'endpoint-load-metrics'
 
 /**
  * Asks targets over HTTP for their requests in flight and latency: the body `{ "rif": 3, "latencyMs": 12 }`, or the
- * header `endpoint-load-metrics` with metrics of these names. One probe at a time and target, over connections that
+ * header `endpoint-load-metrics` with metrics of these names, by the protocol that requests are sent by. One probe at a time and target, over connections that
  * are kept; they are sent after the request that caused them.
  */
 export class ProbeClient {
@@ -32,6 +37,7 @@ export class ProbeClient {
   readonly #turned: (target: Target, why: string | undefined) => void
   readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   readonly #secureAgent = new https.Agent({ keepAlive: true, maxSockets: 1 })
+  readonly #sessions = new Http2Sessions()
   readonly #busy = new Set<Target>()
   readonly #failing = new Set<Target>()
   #closed = false
@@ -53,12 +59,14 @@ export class ProbeClient {
 
   forget(target: Target): void {
     this.#failing.delete(target)
+    this.#sessions.forget(target)
   }
 
   close(): void {
     this.#closed = true
     this.#agent.destroy()
     this.#secureAgent.destroy()
+    this.#sessions.closeAll()
   }
 
   #send(target: Target, { path, timeout }: ProbeQuestion, answered: Answered): void {
@@ -73,36 +81,50 @@ export class ProbeClient {
     }
     const timer = setTimeout(() => {
       end(`no answer within ${timeout} ms`)
-      request?.destroy()
+      cancel()
     }, timeout).unref()
-    let request: http.ClientRequest | undefined
+    let cancel = (): void => {}
     try {
-      request = this.#open(target, path)
-    } catch (error) {
-      // Its TLS files may have become unreadable since the start.
-      end(messageOf(error))
-      return
-    }
-    request.on('error', (error) => end(error.message))
-    request.on('upgrade', (_response, socket) => {
-      socket.destroy()
-      end('status 101')
-    })
-    request.on('response', (response) =>
-      readAnswer(response, (answer) => {
+      cancel = this.#open(target, path, (answer) => {
         if (typeof answer === 'string') {
           end(answer)
           return
         }
         if (!over) answered(target, answer.rif, answer.latencyMs)
         end(undefined)
-      }),
-    )
-    request.end()
+      })
+    } catch (error) {
+      // Its TLS files may have become unreadable since the start.
+      end(messageOf(error))
+    }
   }
 
-  #open(target: Target, path: string): http.ClientRequest {
-    const { connect, hostHeader, tls } = this.#addressOf(target)
+  /** @returns what gives up waiting, and the connection with it */
+  #open(target: Target, path: string, heard: Heard): () => void {
+    const address = this.#addressOf(target)
+    if (address.http2 && !this.#sessions.refusedBy(target)) {
+      const stream = this.#sessions.ask(target, address, path)
+      stream.on('error', (error) => heard(error.message))
+      stream.on('close', () => heard('the connection was closed'))
+      stream.on('response', ({ ':status': status, [REPORT]: report }) =>
+        readAnswer(stream, status, report, heard),
+      )
+      return () => this.#sessions.close(target)
+    }
+    const request = this.#request(address, path)
+    request.on('error', (error) => heard(error.message))
+    request.on('upgrade', (_response, socket) => {
+      socket.destroy()
+      heard('status 101')
+    })
+    request.on('response', (response) =>
+      readAnswer(response, response.statusCode, response.headers[REPORT], heard),
+    )
+    request.end()
+    return () => request.destroy()
+  }
+
+  #request({ connect, hostHeader, tls }: ProbeAddress, path: string): http.ClientRequest {
     const where = 'path' in connect ? { socketPath: connect.path } : connect
     const question = { ...where, path, headers: { host: hostHeader } }
     return tls === undefined
@@ -119,26 +141,26 @@ export class ProbeClient {
 }
 
 type Answer = { readonly rif: number; readonly latencyMs: number }
+/** Hears the answer, or why it is none; what comes later is nothing. */
+type Heard = (answer: Answer | string) => void
 
-/** @param then hears the answer, or why it is none */
-function readAnswer(response: IncomingMessage, then: (answer: Answer | string) => void): void {
-  const header = response.headers['endpoint-load-metrics']
+function readAnswer(stream: Readable, status: unknown, header: unknown, heard: Heard): void {
   let body = ''
-  response.setEncoding('utf8')
-  response.on('data', (chunk: string) => {
+  stream.setEncoding('utf8')
+  stream.on('data', (chunk: string) => {
     body += chunk
     if (body.length <= LONGEST) return
-    then(`more than ${LONGEST} bytes`)
-    response.destroy()
+    heard(`more than ${LONGEST} bytes`)
+    stream.destroy()
   })
-  response.on('error', (error) => then(error.message))
-  response.on('end', () => {
-    if (response.statusCode !== 200) {
-      then(`status ${response.statusCode}`)
+  stream.on('error', (error) => heard(error.message))
+  stream.on('end', () => {
+    if (status !== 200) {
+      heard(`status ${status}`)
       return
     }
     const report = readLoadReport(typeof header === 'string' ? header : `JSON ${body}`)
-    then(report === undefined || Number.isNaN(report.rif) ? 'it tells no "rif"' : report)
+    heard(report === undefined || Number.isNaN(report.rif) ? 'it tells no "rif"' : report)
   })
 }
 

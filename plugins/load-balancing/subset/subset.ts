@@ -1,73 +1,74 @@
-import type { Balancer, Candidates, Target } from '../../upstreams/contract.ts'
+import type { Balancer, Candidates, LeaseRequest, PolicyContext, Target } from '../../upstreams/contract.ts'
 import { murmur3 } from '../../upstreams/murmur3.ts'
+import { type ApertureOptions, apertureOf } from './aperture.ts'
 
-export interface SubsetOptions {
-  /** Targets that one gateway uses, at least. */
-  readonly size: number
-  /** Which of the gateways this is. */
-  readonly instance: number | string
+/** How often the policy is asked at most while it names targets of which this gateway uses a part. */
+const PICKS = 8
+
+/** One that the aperture cuts through. */
+interface Edge {
+  readonly target: Target
+  /** Of what the others get. */
+  readonly part: number
+  readonly seed: number
 }
 
 /**
- * The targets that one gateway of many uses: deterministic subsetting of Google's SRE book (chapter 20, "Load
- * Balancing in the Datacenter"). Gateways are numbered from 0. As many as there are subsets make a round, and in each
- * round every target is in exactly one subset; each round shuffles anew. So with numbers that follow one another,
- * targets differ by one in how many gateways use them.
- *
- * Two things are unlike the book. The shuffle is by the hash of each target's id, and the number of subsets goes by
- * the targets there are and not by those that are well: one that leaves or is ejected changes a target or two of each
- * subset, and no more. And what is left over after division is spread over the subsets of the round, which so hold
- * `size` targets or a few more.
- *
- * @param known how many targets there are, eligible or not
- */
-export function subsetOf<T extends { readonly id: string }>(
-  eligible: readonly T[],
-  { size, instance }: SubsetOptions,
-  known: number,
-): readonly T[] {
-  const subsets = Math.floor(Math.max(known, eligible.length) / size)
-  if (subsets <= 1) return eligible
-  const number = typeof instance === 'number' ? instance : murmur3(instance)
-  const round = Math.floor(number / subsets)
-  const place = number % subsets
-  const shuffled = Array.from(eligible, (target) => ({ target, at: murmur3(target.id, round) }))
-    .sort((a, b) => a.at - b.at || (a.target.id < b.target.id ? -1 : 1))
-    .map(({ target }) => target)
-  const upTo = (subset: number): number => Math.floor((subset * eligible.length) / subsets)
-  const chosen = shuffled.slice(upTo(place), upTo(place + 1))
-  // With few left a subset may be empty: better all of them than none.
-  return chosen.length === 0 ? eligible : chosen
-}
-
-/**
- * Uses a subset of the targets only, so that very many gateways and targets need not all be connected.
+ * Uses a subset of the targets only, so that very many gateways and targets need not all be connected. A target that
+ * belongs to it in part is passed over for the rest, whatever the policy; by the request's key if there is one, so that
+ * a key stays where it is.
  *
  * A pick costs the policy's own, O(N log N) when targets change.
- *
- * @param known all targets of the upstream, eligible or not
  */
 export function withSubset(
+  { random }: Pick<PolicyContext, 'random'>,
   inner: Balancer,
-  options: SubsetOptions,
-  known: () => readonly Target[],
+  options: ApertureOptions,
 ): Balancer {
   let told: Candidates | undefined
-  let list: Candidates | undefined
+  let list: Candidates
+  let edges: readonly Edge[] = []
 
   function onTargets(candidates: Candidates): void {
     told = candidates
-    const { tier } = candidates[0]
-    const all = known().reduce((count, target) => count + (target.tier === tier ? 1 : 0), 0)
-    list = subsetOf(candidates, options, all) as Candidates
+    const { targets, parts } = apertureOf(candidates, options)
+    const most = parts.reduce((a, b) => Math.max(a, b), 0)
+    list = targets as unknown as Candidates
+    edges = targets.flatMap((target, i) => {
+      const part = (parts[i] as number) / most
+      return part < 1 ? [{ target, part, seed: murmur3(target.id) }] : []
+    })
     inner.onTargets?.(list)
+  }
+
+  /** Undefined for those that are used whole. There are two edges at most. */
+  function edgeAt(target: Target): Edge | undefined {
+    for (const edge of edges) if (edge.target === target) return edge
+    return undefined
+  }
+
+  function dice({ key }: LeaseRequest, { seed }: Edge): number {
+    return key === '' ? random() : murmur3(key, seed) / 2 ** 32
   }
 
   return {
     onTargets,
     pick(candidates, request) {
-      if (candidates !== told || list === undefined) onTargets(candidates)
-      return inner.pick(list ?? candidates, request)
+      if (candidates !== told) onTargets(candidates)
+      let target = inner.pick(list, request)
+      if (edges.length === 0) return target
+      let asked = request
+      for (let picks = 1; picks < PICKS; picks++) {
+        const edge = edgeAt(target)
+        if (edge === undefined || request.tried.has(target)) return target
+        // One throw a target: a policy that insists on it cannot wear its part down.
+        if (!asked.tried.has(target)) {
+          if (dice(request, edge) < edge.part) return target
+          asked = { ...asked, tried: new Set(asked.tried).add(target) }
+        }
+        target = inner.pick(list, asked)
+      }
+      return target
     },
     onOutcome: (target, outcome) => inner.onOutcome?.(target, outcome),
   }

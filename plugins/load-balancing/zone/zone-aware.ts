@@ -47,12 +47,12 @@ export function zoneAware(
   { random }: PolicyContext,
   { zone, minHealthy }: ZoneOptions,
   known: () => readonly Target[],
-  create: (known: () => readonly Target[]) => Balancer,
+  create: () => Balancer,
 ): Balancer {
   const isOwn = (target: Target): boolean => target.zone === zone
   const isOther = (target: Target): boolean => target.zone !== zone
-  const own: Side = { balancer: create(() => known().filter(isOwn)), list: undefined }
-  const others: Side = { balancer: create(() => known().filter(isOther)), list: undefined }
+  const own: Side = { balancer: create(), list: undefined }
+  const others: Side = { balancer: create(), list: undefined }
   let told: Candidates | undefined
   let share = 0
 

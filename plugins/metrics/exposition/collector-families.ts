@@ -16,6 +16,22 @@ export function collectorProblem({ name, type, labels }: Collector): string | un
 }
 
 /**
+ * Why families cannot stand on one page, with the remedy; undefined if they can. OpenMetrics names the family of
+ * `requests_total` `requests`: a gauge of that name would be the same one, and a reader may refuse the page.
+ */
+export function sharedFamily(families: Iterable<Pick<Family, 'name'>>): string | undefined {
+  const names = new Map<string, string>()
+  for (const { name } of families) {
+    const family = name.replace(/_total$/, '')
+    const other = names.get(family)
+    if (other !== undefined)
+      return `"${name}" cannot be shown: "${other}" is there already, and to OpenMetrics the two are one; take another name`
+    names.set(family, name)
+  }
+  return undefined
+}
+
+/**
  * What other concerns count.
  * @param failed hears of a collector that threw; what it had to say is left out
  */

@@ -70,14 +70,14 @@ export function requestFamilies(recorder: Recorder, epochMs: number | undefined)
     },
     {
       name: 'holdfast_request_bytes_total',
-      help: 'Bytes that came from clients, headers included; without HTTP/2.',
+      help: 'Bytes that came from clients, headers included; with HTTP/2 bodies only.',
       type: 'counter',
       labels: ['route'],
       write: each((page, { bytesIn }, labels) => page.sample(labels, bytesIn)),
     },
     {
       name: 'holdfast_response_bytes_total',
-      help: 'Bytes that went to clients, headers included; without HTTP/2.',
+      help: 'Bytes that went to clients, headers included; with HTTP/2 bodies only.',
       type: 'counter',
       labels: ['route'],
       write: each((page, { bytesOut }, labels) => page.sample(labels, bytesOut)),

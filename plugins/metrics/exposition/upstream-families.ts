@@ -114,7 +114,8 @@ export function upstreamFamilies(recorder: Recorder, upstreams: ReadonlyMap<stri
       (page, labels, _, upstream) => {
         const used = new Set(upstream.eligible().map(({ tier }) => tier))
         const tiers = new Set(upstream.targets.map(({ tier }) => tier))
-        for (const tier of [...tiers].sort()) page.sample(`${labels},tier="${tier}"`, used.has(tier) ? 1 : 0)
+        for (const tier of [...tiers].sort((a, b) => a - b))
+          page.sample(`${labels},tier="${tier}"`, used.has(tier) ? 1 : 0)
       },
     ),
   ]

@@ -12,7 +12,8 @@ export interface ProcessFacts {
   readonly version: string
   readonly routes: number
   readonly upstreams: number
-  readonly certificates: readonly CertificateEnd[]
+  /** As they are shown now. */
+  readonly certificates: () => readonly CertificateEnd[]
   readonly loop: EventLoop
   readonly collections: Collections
 }
@@ -98,7 +99,7 @@ export function processFamilies({
       type: 'gauge',
       labels: ['place'],
       write(page: Page) {
-        for (const { place, at } of certificates) page.sample(labelText(['place'], [place]), at)
+        for (const { place, at } of certificates()) page.sample(labelText(['place'], [place]), at)
         return undefined
       },
     },

@@ -1,0 +1,38 @@
+import type { FastifyInstance } from 'fastify'
+import { isAddress } from './addresses.ts'
+
+/** As some proxies write it (Azure Application Gateway): with a port, or as RFC 7239 has it, in brackets and quotes. */
+const DECORATED = /^"?(?:(\d+\.\d+\.\d+\.\d+)|\[([^\]]+)\])(?::\d*)?"?$/
+
+/** RFC 7239's word for a client that is not known. No rule for addresses lets it in, and limits count it as one. */
+const UNKNOWN = 'unknown'
+
+function addressOf(entry: string): string {
+  if (isAddress(entry)) return entry
+  const [, v4, v6] = DECORATED.exec(entry) ?? []
+  const address = v4 ?? v6 ?? ''
+  return isAddress(address) ? address : UNKNOWN
+}
+
+/** `X-Forwarded-For` with nothing but addresses in it, and `unknown` for what is none. */
+export function plainForwardedFor(header: string): string {
+  if (isAddress(header)) return header
+  return header
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+    .map(addressOf)
+    .join(', ')
+}
+
+/**
+ * Has what proxies say of clients read as addresses before anybody asks for `request.ip`: with its port, one client would
+ * be another one with each connection. To be called before any hook is added that asks for it.
+ */
+export function readForwardedFor(app: FastifyInstance): void {
+  app.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
+    const header = headers['x-forwarded-for']
+    if (header !== undefined) headers['x-forwarded-for'] = plainForwardedFor(String(header))
+    done()
+  })
+}
