@@ -31,7 +31,7 @@ function renewable(t: TestContext, { certFile, keyFile }: Certificate) {
   return { cert, key, put }
 }
 
-/** Asks over a connection of `agent`; says which certificate the connection was made with. */
+/** Asks over a connection of `agent`; says which certificate it was made with, or that it took up a session. */
 async function get(port: number, servername: string, agent: https.Agent | false = false) {
   const request = https.get({
     host: '127.0.0.1',
@@ -42,10 +42,12 @@ async function get(port: number, servername: string, agent: https.Agent | false 
   })
   const [response] = await once(request, 'response')
   // It is gone from the socket once the answer has been read.
-  const { serialNumber } = (response.socket as TLSSocket).getPeerCertificate()
-  const { localPort } = response.socket
+  const socket = response.socket as TLSSocket
+  const { serialNumber } = socket.getPeerCertificate()
+  const resumed = socket.isSessionReused()
+  const { localPort } = socket
   await buffer(response)
-  return { serial: serialNumber, localPort, status: response.statusCode }
+  return { serial: serialNumber, resumed, localPort, status: response.statusCode }
 }
 
 test('a certificate that was renewed was shown only after a restart: SIGHUP to a real process', async (t) => {
@@ -153,7 +155,9 @@ test('files that have changed are read again by themselves, once they are whole'
   const minute = (): void => {
     for (const look of looks) look()
   }
-  const before = await get(port, 'main.test')
+  const agent = new https.Agent()
+  const before = await get(port, 'main.test', agent)
+  assert.equal((await get(port, 'main.test', agent)).resumed, true)
   minute()
   minute()
   const renewed = authority.issue('main.test')
@@ -163,7 +167,9 @@ test('files that have changed are read again by themselves, once they are whole'
   minute()
   assert.equal((await get(port, 'main.test')).serial, before.serial)
   minute()
-  assert.notEqual((await get(port, 'main.test')).serial, before.serial)
+  const after = await get(port, 'main.test', agent)
+  assert.equal(after.resumed, false, 'a session from before proves nothing of the new certificate')
+  assert.notEqual(after.serial, before.serial)
   minute()
   const told = lines.filter((line) => /renewed/.test(line))
   assert.equal(told.length, 1, told.join(''))
