@@ -114,7 +114,10 @@ export function lineOf(
     totalMs: round(end.totalMs),
     upstreamMs: exchange === null ? undefined : round(exchange.upstreamMs),
     // A tunnel takes as long as it is wanted: that is nobody's share.
-    gatewayMs: exchange === null || end.status === 101 ? undefined : round(end.totalMs - exchange.upstreamMs),
+    gatewayMs:
+      exchange === null || end.status === 101
+        ? undefined
+        : round(Math.max(0, end.totalMs - exchange.upstreamMs)),
     slow: slow || undefined,
     aborted: end.aborted || undefined,
     broken: exchange?.broken || undefined,
