@@ -1,15 +1,7 @@
+import { CONNECTION_HEADERS } from '../config/connection-headers.ts'
+
 /** Between the client and us; what becomes of them is a matter of the protocol and not of these names. */
-const OF_PROTOCOL = new Set([
-  'close',
-  'connection',
-  'http2-settings',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
+const OF_PROTOCOL: ReadonlySet<string> = new Set([...CONNECTION_HEADERS, 'close', 'http2-settings'])
 
 /** Who asks for what, and in which frame: a proxy before us may have said these, and no client takes them back. */
 const NEVER =

@@ -1,4 +1,5 @@
 /** Edits of headers and of the query, compiled once per route. */
+import { CONNECTION_HEADERS } from '../config/connection-headers.ts'
 import type { Problem } from '../config/errors.ts'
 import { written } from '../config/messages.ts'
 import { passesFor } from '../config/own-headers.ts'
@@ -33,16 +34,7 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 // They belong to one connection (RFC 9110, 7.6.1) or frame the message: the gateway's own business.
-const UNTOUCHABLE: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
+const UNTOUCHABLE: ReadonlySet<string> = new Set([...CONNECTION_HEADERS, 'content-length'])
 
 /** What a user of another gateway writes for a variable: here it would be sent to the letter. */
 const VARIABLE = /^\$\{?[a-z]\w*\}?$|\{\{.*\}\}/i

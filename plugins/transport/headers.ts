@@ -1,20 +1,11 @@
+import { CONNECTION_HEADERS } from '../config/connection-headers.ts'
 import { passesFor } from '../config/own-headers.ts'
 import { announcedTrailers } from './trailers.ts'
 
 type Headers = Record<string, string | string[] | undefined>
 
 /** Headers that belong to one connection (RFC 9110, 7.6.1) or that undici refuses or makes itself. */
-const CONNECTION_HEADERS = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
+const OF_CONNECTION = new Set([...CONNECTION_HEADERS, 'proxy-authenticate', 'proxy-authorization'])
 /** Besides those, what a client may not hand through: we say it ourselves, or undici does. */
 const REPLACED_HEADERS = new Set([
   'expect',
@@ -37,13 +28,13 @@ const REPLACED_HEADERS = new Set([
   'x-rewrite-url',
 ])
 const PROXY_HEADERS = ['x-forwarded-port', 'x-forwarded-prefix', 'x-forwarded-server', 'x-real-ip'] as const
-const NOT_FORWARDED = new Set([...CONNECTION_HEADERS, ...REPLACED_HEADERS])
+const NOT_FORWARDED = new Set([...OF_CONNECTION, ...REPLACED_HEADERS])
 /** No other spelling of these is passed on: a target behind CGI would read it as this. */
 const ONE_SPELLING = new Set([...NOT_FORWARDED, 'content-length'])
 
 /** What a target reports of its load (ORCA) is of the inside. */
 const INSIDE_HEADERS = new Set(['endpoint-load-metrics', 'endpoint-load-metrics-bin'])
-const NOT_ANSWERED = new Set([...CONNECTION_HEADERS, ...INSIDE_HEADERS])
+const NOT_ANSWERED = new Set([...OF_CONNECTION, ...INSIDE_HEADERS])
 
 /** What a request says of the client, as far as it is to be believed. */
 export interface ClientFacts {
