@@ -19,13 +19,20 @@ const files = (wanted.length === 0 ? [import.meta.dirname] : wanted)
   .flatMap((path) => (statSync(path).isDirectory() ? globSync(join(path, '**/*.test.ts')) : path))
   .toSorted()
 
-/** Files at the top start gateways by the dozen: they go first, each alone, so that nobody waits for them at the end. */
+const bytesOf = (group: readonly string[]): number =>
+  group.reduce((sum, file) => sum + statSync(file).size, 0)
+
+/**
+ * Neighbours together, and what takes long first, so that nobody waits for it at the end: files at the top, which start
+ * gateways by the dozen, each alone, then the groups by how much there is in them.
+ */
 function grouped(): string[][] {
   const alone = files.filter((file) => dirname(file) === import.meta.dirname)
   const rest = files.filter((file) => !alone.includes(file))
   const groups = alone.map((file) => [file])
-  for (let at = 0; at < rest.length; at += TOGETHER) groups.push(rest.slice(at, at + TOGETHER))
-  return groups
+  const together: string[][] = []
+  for (let at = 0; at < rest.length; at += TOGETHER) together.push(rest.slice(at, at + TOGETHER))
+  return [...groups, ...together.toSorted((a, b) => bytesOf(b) - bytesOf(a))]
 }
 
 /** Node begins with the first test that it hears of. Loading the rest must not hold it up in the middle. */
