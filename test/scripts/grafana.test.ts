@@ -240,7 +240,7 @@ describe('their expressions, in Prometheus', { timeout: 60_000 }, () => {
     )
     fail(1)
     await until(
-      'traffic, refusals, retries and an ejection that were scraped',
+      'traffic, refusals, retries, an ejection and an alert that were scraped',
       async () => {
         for (let i = 0; i < 10; i++) {
           await ask(gateway.port, { url: '/users/1' })
@@ -255,6 +255,7 @@ describe('their expressions, in Prometheus', { timeout: 60_000 }, () => {
           'sum(rate(holdfast_upstream_events_total{event="ejected"}[1m]))',
           'sum(rate(holdfast_target_attempts_total{result="5xx"}[1m]))',
           'sum(rate(holdfast_requests_total{route="/users/*"}[1m]))',
+          'max(holdfast_alerts_firing)',
         ]
         return (await Promise.all(seen.map(value))).every((one) => one > 0)
       },
