@@ -1,8 +1,7 @@
 import type { HealthSource, Outcome, PolicyContext, Target } from '../upstreams/contract.ts'
-import type { TargetChange, UpstreamEvent } from '../upstreams/events.ts'
+import { TAKEN_OUT, type TargetChange, type UpstreamEvent } from '../upstreams/events.ts'
 import { Proof, type ProofOptions } from './proof.ts'
 
-const GONE = new Set(['unhealthy', 'ejected', 'breaker-opened'])
 const BACK = new Set(['healthy', 'returned', 'breaker-closed'])
 
 /** Tells where there is proof of life, for all targets of the upstreams that want it. */
@@ -46,7 +45,7 @@ export class ProofOfLife implements HealthSource {
   /** What other sources have decided: who comes back has to prove itself. */
   onEvent({ name, target }: Pick<UpstreamEvent, 'name' | 'target'>): void {
     if (target === undefined) return
-    if (GONE.has(name)) this.#gone.add(target)
+    if (TAKEN_OUT.has(name)) this.#gone.add(target)
     else if (BACK.has(name) && this.#gone.delete(target)) {
       this.#proofOf(target)?.doubt(this.#context.now())
     }

@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import { STOPPING } from '../config/close.ts'
 import { hasBody } from '../config/has-body.ts'
 import type { Target } from '../upstreams/contract.ts'
+import { TAKEN_OUT } from '../upstreams/events.ts'
 import type { Exchange, ExchangePlan } from '../upstreams/exchange.ts'
 import type { AttemptHook } from './attempt-owner.ts'
 import { gatherBody } from './body.ts'
@@ -63,8 +64,6 @@ declare module 'fastify' {
 }
 
 type Headers = Record<string, string | string[] | undefined>
-
-const TAKEN_OUT = new Set(['unhealthy', 'ejected', 'breaker-opened'])
 
 export default fp(
   async (app) => {

@@ -22,6 +22,9 @@ export interface UpstreamEvent {
   readonly level: 'info' | 'warn'
 }
 
+/** Names of events by which a target is taken out: a failed check, an ejection, an open breaker. */
+export const TAKEN_OUT: ReadonlySet<string> = new Set(['unhealthy', 'ejected', 'breaker-opened'])
+
 export interface TargetChange {
   readonly kind: 'added' | 'draining' | 'removed' | 'changed'
   readonly target: Target

@@ -8,6 +8,16 @@ import tls from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import { createAuthority } from '../support/certificates.ts'
 import { seededDice } from '../support/dice.ts'
+import {
+  DATA,
+  END_HEADERS,
+  END_STREAM,
+  frame,
+  GOAWAY,
+  HEADERS,
+  RST_STREAM,
+  SETTINGS,
+} from '../support/http2-frames.ts'
 import { ownHouse, startProcess } from '../support/process.ts'
 import { listen } from '../support/target.ts'
 import { gatewayTo, inflight, until } from './support.ts'
@@ -207,18 +217,7 @@ for (const [kind, server] of Object.entries(KINDS)) {
   })
 }
 
-/** A frame of HTTP/2 (RFC 9113, 4.1). */
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9)
-  head.writeUIntBE(payload.length, 0, 3)
-  head[3] = type
-  head[4] = flags
-  head.writeUInt32BE(stream, 5)
-  return Buffer.concat([head, payload])
-}
-const [DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY, WINDOW_UPDATE] = [0, 1, 3, 4, 7, 8]
-const END_STREAM = 1
-const END_HEADERS = 4
+const WINDOW_UPDATE = 8
 /** Names and values as they are (RFC 7541, 6.2.2). */
 function block(headers: Readonly<Record<string, string>>): Buffer {
   const text = (value: string): Buffer => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)])

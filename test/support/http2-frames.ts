@@ -3,14 +3,18 @@ import type { TestContext } from 'node:test'
 import { portFor } from './ports.ts'
 
 const PREFACE = 24
-const HEADERS = 1
-const SETTINGS = 4
+export const DATA = 0
+export const HEADERS = 1
+export const RST_STREAM = 3
+export const SETTINGS = 4
 const PING = 6
+export const GOAWAY = 7
 export const END_STREAM = 1
-const END_HEADERS = 4
+export const END_HEADERS = 4
 const ACK = 1
 
-function frame(type: number, flags: number, id: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+/** A frame of HTTP/2 (RFC 9113, 4.1). */
+export function frame(type: number, flags: number, id: number, payload: Buffer = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(9)
   head.writeUIntBE(payload.length, 0, 3)
   head[3] = type
@@ -84,17 +88,17 @@ function streamOf(socket: Socket, id: number, number: number): FrameStream {
       const code = status === 200 ? Buffer.from([0x88]) : Buffer.from(`\x08\x03${status}`, 'latin1')
       socket.write(frame(HEADERS, END_HEADERS | flag(end), id, Buffer.concat([code, ...fields])))
     },
-    data: (text, end = false) => socket.write(frame(0, flag(end), id, Buffer.from(text))),
+    data: (text, end = false) => socket.write(frame(DATA, flag(end), id, Buffer.from(text))),
     reset(code) {
       const payload = Buffer.alloc(4)
       payload.writeUInt32BE(code)
-      socket.write(frame(3, 0, id, payload))
+      socket.write(frame(RST_STREAM, 0, id, payload))
     },
     goAway(lastStream, code) {
       const payload = Buffer.alloc(8)
       payload.writeUInt32BE(lastStream)
       payload.writeUInt32BE(code, 4)
-      socket.write(frame(7, 0, 0, payload))
+      socket.write(frame(GOAWAY, 0, 0, payload))
     },
   }
 }
