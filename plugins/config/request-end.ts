@@ -105,14 +105,17 @@ export function tellOfRequestEnds(app: FastifyInstance): void {
   const tell = (reply: FastifyReply, end: RequestEnd): void => {
     for (const listener of listeners) listener(reply.request, reply, end)
   }
+  const tellLater = (reply: FastifyReply, end: RequestEnd): void =>
+    tell(reply, { ...end, totalMs: performance.now() - end.startedAt })
   // One for all, which finds its request on the response: nothing is made for each but a note.
   function closed(this: Raw): void {
     const open = this[OPEN]
     if (open === undefined) return
     this[OPEN] = undefined
     const end = endOf(open)
-    // Its attempts hear by the same event that the client has left: first they end, then it is told.
-    if (end.aborted) process.nextTick(tell, open.reply, end)
+    // Its attempts hear by the same event that the client has left: first they end, then it is told, and none of them
+    // has taken longer than all of it.
+    if (end.aborted) process.nextTick(tellLater, open.reply, end)
     else tell(open.reply, end)
   }
   app.addHook('onRequest', (request, reply, done) => {
