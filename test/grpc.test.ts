@@ -124,9 +124,9 @@ test('a server that says NOT_SERVING, and one that dies, are not noticed by call
     panicThreshold: 0,
   })
   const [a, b, c] = servers as [(typeof servers)[0], (typeof servers)[0], (typeof servers)[0]]
-  await eventually(() => app.upstreams.upstream('echo').eligible().length === 3, 'all checked', 5000)
+  await eventually(() => app.upstreams.upstream('echo').eligible().length === 3, 'all checked')
   a.state.serving = false
-  await eventually(() => app.upstreams.upstream('echo').eligible().length === 2, 'a is down', 5000)
+  await eventually(() => app.upstreams.upstream('echo').eligible().length === 2, 'a is down')
   const before = a.state.calls
   for (let i = 0; i < 20; i++) await unary('/test.Echo/Say', 'x')
   assert.equal(a.state.calls, before)

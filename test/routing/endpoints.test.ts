@@ -61,7 +61,7 @@ describe('an endpoint of one’s own', { timeout: 60_000 }, () => {
     assert.equal((await fetch(`${url}/open`)).status, 200)
     await fetch(`${url}/livez`)
     const named = () => lines.filter(({ msg, route }) => msg === 'request' && route === 'hello').length
-    await eventually(() => named() >= 3, 'lines that name the route', 10_000)
+    await eventually(() => named() >= 3, 'lines that name the route')
   })
 
   it('is guarded with a slash at its end, and in each of its methods', async (t) => {

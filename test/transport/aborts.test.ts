@@ -145,7 +145,7 @@ test('after random aborts on both sides nothing is in flight, held or counted tw
   }
   await Promise.all(Array.from({ length: AT_ONCE }, client))
   await idle(gateway)
-  await eventually(() => ended === began, `${began} began, ${ended} ended`, 10_000)
+  await eventually(() => ended === began, `${began} began, ${ended} ended`)
   assert.ok(began > REQUESTS / 2, `${began}`)
   assert.deepEqual(odd, [])
   for (const { targets: all } of gateway.app.upstreams.upstreams.values()) {
@@ -161,7 +161,7 @@ test('after random aborts on both sides nothing is in flight, held or counted tw
     return sum
   }
   for (const name of ['body_memory_bytes', 'tunnels_open', 'pool_queued_requests'])
-    await eventually(() => shown(name) === 0, name, 10_000)
+    await eventually(() => shown(name) === 0, name)
 })
 
 test('a client that leaves in the middle of its body has cancelled it, and a target of HTTP/2 hears so', async (t) => {
@@ -186,7 +186,7 @@ test('a client that leaves in the middle of its body has cancelled it, and a tar
     request.write(BIG)
     await arrived
     request.destroy()
-    await eventually(() => heard.length === i, 'the target hears of it', 10_000)
+    await eventually(() => heard.length === i, 'the target hears of it')
   }
   assert.deepEqual(heard, Array(3).fill(http2.constants.NGHTTP2_CANCEL))
   assert.equal(sessions, 1)

@@ -10,15 +10,18 @@ type T = Parameters<typeof startFaulty>[0]
 
 /** Timers must not fire early, and not later than this. */
 const LATE = 100
+/** A busy machine is late now and then; a timer that is late by itself always is. */
+const TRIES = 10
 
 async function timed(gateway: Gateway, after: number, options = {}): Promise<ClientAnswer> {
-  // The first request pays for what is compiled lazily.
-  const start = performance.now()
-  const answer = await ask(gateway.port, options)
-  const took = performance.now() - start
-  assert.ok(took >= after - 2, `${Math.round(took)} ms are too early`)
-  assert.ok(took <= after + LATE, `${Math.round(took)} ms are too late`)
-  return answer
+  for (let tries = 1; ; tries++) {
+    const start = performance.now()
+    const answer = await ask(gateway.port, options)
+    const took = performance.now() - start
+    assert.ok(took >= after - 2, `${Math.round(took)} ms are too early`)
+    if (took <= after + LATE) return answer
+    assert.ok(tries < TRIES, `${Math.round(took)} ms are too late`)
+  }
 }
 
 function isTimeout({ status, body }: ClientAnswer): void {

@@ -57,7 +57,7 @@ test('who waits longer for a connection than queueTimeout is told that the servi
   assert.equal(status, 503)
   assert.equal(headers['retry-after'], '1')
   assert.equal(JSON.parse(body.toString()).code, 'GTW_OVERLOADED')
-  assert.ok(took >= 79 && took < 950, `${took} ms`)
+  assert.ok(took >= 79, `${took} ms`)
   target.requests[0]?.socket.write(wire('HTTP/1.1 200 OK\nContent-Length: 2', 'ok'))
   assert.equal((await held).status, 200)
   assert.equal(target.requests.length, 1, 'the one that gave up was never sent')

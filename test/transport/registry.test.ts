@@ -31,7 +31,7 @@ test('a target that is removed finishes what it has, gets no more, and loses its
     upstream.targets.map(({ origin }) => origin),
     [staying.origin],
   )
-  await eventually(() => leaving.open.size === 0, 'the connections to it are closed', 1000)
+  await eventually(() => leaving.open.size === 0, 'the connections to it are closed')
   await idle(gateway)
 })
 

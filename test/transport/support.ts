@@ -118,7 +118,7 @@ export function rawClient(t: Pick<TestContext, 'after'>, port: number) {
 }
 
 /** Waits until something holds; for states that no event tells of. */
-export async function eventually(holds: () => boolean, what: string, withinMs = 2000): Promise<void> {
+export async function eventually(holds: () => boolean, what: string, withinMs = 10_000): Promise<void> {
   const end = performance.now() + withinMs
   while (!holds()) {
     if (performance.now() > end) throw new Error(`not so within ${withinMs} ms: ${what}`)
@@ -130,15 +130,11 @@ export async function eventually(holds: () => boolean, what: string, withinMs = 
 export async function settledCount(count: () => number): Promise<number> {
   let before = -1
   let since = performance.now()
-  await eventually(
-    () => {
-      if (count() !== before) since = performance.now()
-      before = count()
-      return before > 0 && performance.now() - since > 150
-    },
-    'a count at rest',
-    10_000,
-  )
+  await eventually(() => {
+    if (count() !== before) since = performance.now()
+    before = count()
+    return before > 0 && performance.now() - since > 150
+  }, 'a count at rest')
   return before
 }
 

@@ -27,7 +27,7 @@ async function timed(t: TestContext, script: (request: WireRequest) => unknown, 
     },
   })
   const ended = async () => {
-    await eventually(() => ends.length > 0, 'the request has ended', 10_000)
+    await eventually(() => ends.length > 0, 'the request has ended')
     const [one] = ends
     assert.equal(ends.length, 1)
     assert.ok(one !== undefined && one.restMs >= -1e-6, JSON.stringify(one))

@@ -136,9 +136,9 @@ test('idle connections are closed in time, sooner if the target says so', async 
   const short = poolTo(t, port, { keepAliveTimeout: 60 })
   const hinted = poolTo(t, port, { keepAliveTimeout: 60_000 })
   await Promise.all([send(short).over, send(hinted).over])
-  await eventually(() => short.stats.connected === 0, 'closed', 400)
+  await eventually(() => short.stats.connected === 0, 'closed')
   assert.equal(hinted.stats.free, 1)
-  await eventually(() => hinted.stats.connected === 0, 'closed', 2500)
+  await eventually(() => hinted.stats.connected === 0, 'closed')
 })
 
 test('an idle connection whose time is up is not used, though nobody had the time to close it', async (t) => {
