@@ -290,7 +290,7 @@ test('every field of a line is in docs/logs.md, and every field there is in a li
   const { url, requests } = await logged(
     t,
     {
-      logs: { sample: 0.999_999, slowerThan: '40ms', headers: ['user-agent'] },
+      logs: { sample: 0.999_999, slowerThan: '900ms', headers: ['user-agent'] },
       tracing: {},
       upstreams: {
         u: { targets: [{ origin: target.origin }] },
@@ -306,7 +306,7 @@ test('every field of a line is in docs/logs.md, and every field there is in a li
     async (app) => {
       app.addHook('preHandler', async (request) => {
         request.identity = { name: 'ann', kind: 'jwt' } as never
-        if (request.url === '/slow') await new Promise((resolve) => setTimeout(resolve, 60))
+        if (request.url === '/slow') await new Promise((resolve) => setTimeout(resolve, 950))
       })
     },
   )
@@ -335,19 +335,19 @@ test('every field of a line is in docs/logs.md, and every field there is in a li
     status: 200,
     decision: 'commit',
   })
-  assert.ok(Number(startMs) >= 55, 'after what the hook waited')
+  assert.ok(Number(startMs) >= 945, 'after what the hook waited')
   assert.ok(Number(waitMs) <= Number(tookMs) && Number(startMs) + Number(tookMs) <= Number(slow['totalMs']))
 })
 
 test('a part of what ended well is logged, and all of the rest; who it is can be left out', async (t) => {
   const target = await startTarget(t, (seen, response) => {
     response.statusCode = seen.url === '/bad' ? 500 : 200
-    setTimeout(() => response.end(), seen.url === '/slow' ? 60 : 0)
+    setTimeout(() => response.end(), seen.url === '/slow' ? 950 : 0)
   })
   const { url, requests } = await logged(
     t,
     {
-      logs: { sample: 0, slowerThan: '50ms', identity: false },
+      logs: { sample: 0, slowerThan: '900ms', identity: false },
       upstreams: { u: { targets: [{ origin: target.origin }], failover: { retries: 0, hedge: false } } },
       routes: [
         { path: '/quiet/*', upstream: 'u', logLevel: 'error' },

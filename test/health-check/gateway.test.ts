@@ -14,7 +14,7 @@ import { until } from '../support/until.ts'
 import { ask, gatewayTo } from '../transport/support.ts'
 import { authority, http2Server, listening, own } from './support.ts'
 
-const QUICK = { interval: '40ms', timeout: '200ms', fastInterval: '20ms' }
+const QUICK = { interval: '40ms', timeout: '1s', fastInterval: '20ms' }
 
 /** A target that is well or not as `state` says, and tells checks from requests. */
 async function switchable(t: Parameters<typeof startTarget>[0]) {
@@ -168,7 +168,7 @@ test('a target that is added is checked at once, one that is removed no more; a 
 
 test('checks go on while the gateway drains, and end when it has closed', async (t) => {
   const target = await switchable(t)
-  const gateway = await checking(t, [target.origin], { server: { drain: '300ms' } })
+  const gateway = await checking(t, [target.origin], { server: { drain: '1500ms' } })
   await until('the first check', () => gateway.told('healthy').length === 1)
   const closed = gateway.app.close()
   await sleep(50)

@@ -441,10 +441,10 @@ describe('what is recorded', LIMIT, () => {
     const receiver = await startReceiver(t)
     const target = await startTarget(t, (seen, response) => {
       if (seen.url === '/users/bad') response.statusCode = 500
-      setTimeout(() => response.end('ok'), seen.url === '/users/slow' ? 80 : 0)
+      setTimeout(() => response.end('ok'), seen.url === '/users/slow' ? 950 : 0)
     })
     const { url } = await traced(t, receiver, [target.origin], {
-      tracing: { sample: { ratio: 0, slowerThan: '70ms' } },
+      tracing: { sample: { ratio: 0, slowerThan: '900ms' } },
       upstream: { failover: { retries: 0, hedge: false } },
     })
     const get = (path: string, flags?: string) =>
