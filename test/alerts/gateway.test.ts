@@ -450,7 +450,7 @@ describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
   it('on a stop what waits for its group is told at once', async (t) => {
     const receiver = await startReceiver(t)
     const { app, port, lines, fail } = await gatewayWith(t, {
-      rules: [ERRORS],
+      rules: [{ ...ERRORS, keepFiring: '1h' }],
       notify: [{ webhook: receiver.url }],
       groupWait: '1h',
     })
