@@ -15,7 +15,7 @@ const gateway = await loadGateway()
 export const options = serverOptions(gateway.config)
 
 /** The composition root: every file or folder in `plugins/`, then every file in `routes/`. */
-async function app(fastify: FastifyInstance, opts: { readonly gateway?: LoadedGateway }): Promise<void> {
+async function compose(fastify: FastifyInstance, opts: { readonly gateway?: LoadedGateway }): Promise<void> {
   const loaded = opts.gateway ?? gateway
   restoreRequests(fastify)
   const local = collectLocalRoutes(fastify, loaded.config.routes)
@@ -27,15 +27,20 @@ async function app(fastify: FastifyInstance, opts: { readonly gateway?: LoadedGa
   await fastify.register(autoload, { dir: join(import.meta.dirname, 'routes'), options: {} })
   await fastify.serveRoutes()
   const problems = fastify.gatewayProblems()
-  if (problems.length > 0) refuse(new ConfigError(loaded.file, problems))
+  if (problems.length > 0) throw new ConfigError(loaded.file, problems)
 }
 
 /** `fastify start` catches nothing, and Node would print the list twice, below a line of its own source. */
-function refuse(error: ConfigError): never {
-  if (!isFastifyCli(process.argv[1])) throw error
+function refuse(error: unknown): never {
+  if (!(error instanceof ConfigError) || !isFastifyCli(process.argv[1])) throw error
   console.error(error.message)
   process.exit(1)
 }
 
 // No context of its own: what plugins decorate is found on the server itself, by `rewriteUrl` too.
-export default fp(app, { name: 'holdfast' })
+export default fp<{ gateway?: LoadedGateway }>(
+  async (fastify, opts) => {
+    await compose(fastify, opts).catch(refuse)
+  },
+  { name: 'holdfast' },
+)

@@ -2,11 +2,22 @@
  * Loaded before anything else (`node --import`): what was compiled once, its types stripped, is read from disk the next
  * time. Where the folder cannot be written to, all is as without it. Not in TypeScript: that would load the stripper.
  */
-import { enableCompileCache, flushCompileCache } from 'node:module'
+import module from 'node:module'
 import { join } from 'node:path'
 
+const NEEDED = 24
+if (Number.parseInt(process.versions.node, 10) < NEEDED) {
+  console.error(
+    `Holdfast needs Node ${NEEDED} or later, and this is ${process.versions.node}; \`npm ci\` installs one, which \`npm start\` uses`,
+  )
+  process.exit(1)
+}
+
 // Portable: by paths relative to the folder, so that a checkout that was moved or copied finds it as well.
-enableCompileCache({ directory: join(import.meta.dirname, '../node_modules/.cache/node'), portable: true })
+module.enableCompileCache({
+  directory: join(import.meta.dirname, '../node_modules/.cache/node'),
+  portable: true,
+})
 
 // Node writes when the process ends, and one that is killed ends without.
-setTimeout(flushCompileCache, 5000).unref()
+setTimeout(module.flushCompileCache, 5000).unref()

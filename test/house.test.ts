@@ -12,11 +12,14 @@ interface Source {
   readonly lines: readonly string[]
 }
 
+function source(file: string): Source {
+  return { file, lines: readFileSync(join(ROOT, file), 'utf8').split('\n') }
+}
+
 function sources(folder: string): Source[] {
   return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .map((path) => ({ file: relative(ROOT, path), lines: readFileSync(path, 'utf8').split('\n') }))
+    .map((entry) => source(relative(ROOT, join(entry.parentPath, entry.name))))
 }
 
 /** `file:line` of every line that the pattern matches, comments left aside. */
@@ -73,6 +76,19 @@ describe('the house', () => {
       if (!file.endsWith('schema.ts')) continue
       assert.match(text, /export const schema\b/, `${file} exports no \`schema\`, so its keys are unknown`)
     }
+  })
+
+  it('needs nothing that an install for production leaves out, Node included', () => {
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    const files = [...ours, ...sources('scripts'), ...['app.ts', 'simulate.ts'].map(source)]
+    const imported = files.flatMap(({ lines }) =>
+      lines.flatMap(
+        (line) => /^(?!import type).*(?:from|import) '((?:@[\w-]+\/)?[\w-]+)/.exec(line)?.[1] ?? [],
+      ),
+    )
+    const missing = new Set(['node', ...imported].filter((name) => !(name in dependencies)))
+    assert.deepEqual([...missing], [])
+    assert.ok(imported.includes('fastify') && imported.includes('undici'))
   })
 
   it(`has no file above ${LONGEST} lines: it would be two`, () => {

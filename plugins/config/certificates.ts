@@ -6,6 +6,7 @@ import { ByName } from './certificates-by-name.ts'
 import type { GatewayConfig } from './define.ts'
 import { ConfigError, type Problem } from './errors.ts'
 import { contextOptions, placeOf, type ReadTls, readTls, renewTls } from './listener-tls.ts'
+import { OpenConnections } from './open-connections.ts'
 
 type Choose = (name: string, answer: (error: null, context?: SecureContext) => void) => void
 
@@ -15,6 +16,8 @@ export class ListenerCertificates {
   readonly place: string
   readonly #config: ListenerTls
   readonly #listeners = new Set<TlsServer>()
+  /** Those of listeners that ask clients for certificates. */
+  readonly #open = new Map<TlsServer, OpenConnections>()
   #served: ReadTls
   #contexts: ByName<SecureContext>
 
@@ -57,21 +60,28 @@ export class ListenerCertificates {
   serve<T extends http.Server>(listener: T): T {
     const server = listener as unknown as TlsServer
     this.#listeners.add(server)
-    server.once('close', () => this.#listeners.delete(server))
+    if (this.#served.clientCa !== undefined) this.#open.set(server, new OpenConnections(listener))
+    server.once('close', () => {
+      this.#listeners.delete(server)
+      this.#open.delete(server)
+    })
     return listener
   }
 
   /**
-   * Reads the files again. What is fit is shown to connections made from now on; sessions of before are not resumed.
+   * Reads the files again. What is fit is shown to connections made from now on; sessions of before are not resumed. With
+   * another `clientCa` connections of before are told to go: who they come from was found out by the old one.
    * @param now milliseconds since 1970
    * @returns whether anything has changed, and why something has not
    */
   renew(now: number): { changed: boolean; problems: readonly Problem[] } {
     const { tls, problems } = renewTls(this.#served, this.#config, this.place, now)
     if (tls === this.#served) return { changed: false, problems }
+    const another = tls.clientCa !== this.#served.clientCa
     this.#contexts = this.#contextsOf(tls)
     this.#served = tls
     for (const listener of this.#listeners) listener.setSecureContext(this.#first)
+    if (another) for (const connections of this.#open.values()) connections.end()
     return { changed: true, problems }
   }
 
@@ -131,6 +141,8 @@ export function showCertificates(main: http.Server, certificates: Certificates):
 /** Those of the main listener, and of all beside it. */
 export function certificatesOf(main: http.Server): Certificates {
   const certificates = (main as Shows)[CERTIFICATES]
-  if (certificates === undefined) throw new Error('the server was not made with `serverOptions`')
-  return certificates
+  if (certificates !== undefined) return certificates
+  const message =
+    'were not handed to Fastify; start it with -o (`fastify start -o app.ts`), with `npm start`, or as `Fastify(options)`'
+  throw new ConfigError('app.ts', [{ path: 'options', message }])
 }

@@ -8,7 +8,10 @@ import net from 'node:net'
  */
 export const STOPPING = 'holdfast:stopping'
 
-/** How long connections that were just made may still bring their request, in milliseconds. */
+/**
+ * How long connections that were just made may still bring their request, and answers that were written take to be
+ * gone, in milliseconds.
+ */
 export const LINGER_MS = 400
 
 /** How long those that wait to be accepted are taken in at most, in milliseconds. */

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import fp from 'fastify-plugin'
+import { LINGER_MS } from '../config/close.ts'
+import { closeGrace, commandLine, graceProblem } from '../config/close-grace.ts'
+import { isFastifyCli } from '../config/ports.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -13,12 +16,6 @@ declare module 'fastify' {
     notReadyWhile(reason: string, waits: () => boolean): void
   }
 }
-
-/**
- * After the listener has closed, answers may still be on their way through the kernel: leaving at once
- * would reset their connections.
- */
-const LINGER_MS = 400
 
 export default fp(
   async (app) => {
@@ -44,6 +41,11 @@ export default fp(
     })
     app.addHook('onListen', async () => {
       listening = true
+      const args = isFastifyCli(process.argv[1]) ? commandLine() : undefined
+      if (args === undefined || process.env.NODE_ENV === 'development') return
+      const problem = graceProblem(closeGrace(args, process.env), app.gateway.server.drain)
+      // No line of the log: started by hand, fastify-cli writes none.
+      if (problem !== undefined) process.emitWarning(problem, 'HoldfastWarning')
     })
     // Fastify says `connection: close` on every answer from here on, and still takes requests.
     app.addHook('preClose', async () => {
@@ -55,6 +57,7 @@ export default fp(
       await sleep(drain)
     })
     app.addHook('onClose', async () => {
+      // Answers may still be on their way through the kernel: leaving at once would reset their connections.
       if (listening) await sleep(LINGER_MS)
     })
   },

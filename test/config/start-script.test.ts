@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
 import { freePort } from '../support/ports.ts'
-import { ROOT } from '../support/process.ts'
+import { ROOT, startProcess } from '../support/process.ts'
+import { until } from '../support/until.ts'
 
 describe('npm start', () => {
   const home = mkdtempSync(join(tmpdir(), 'holdfast-start-'))
@@ -71,5 +72,29 @@ describe('npm start', () => {
         '',
       ].join('\n'),
     )
+  })
+})
+
+describe('`fastify start` by hand', () => {
+  const config = `export default { server: { drain: '200ms' }, upstreams: {}, routes: [{ path: '/', respond: {} }] }`
+
+  it('without -o: says what is missing, without a stack', { timeout: 30_000 }, async () => {
+    const cli = join(ROOT, 'node_modules/fastify-cli/cli.js')
+    const child = spawn(process.execPath, [cli, 'start', '-p', String(await freePort()), 'app.ts'], {
+      cwd: ROOT,
+    })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
+    assert.deepEqual(await once(child, 'close'), [1, null])
+    assert.match(output, /^app\.ts has 1 problem\n {2}options: .*`fastify start -o app\.ts`.*\n$/)
+  })
+
+  it('without -g: warns that a stop would cut requests off', { timeout: 30_000 }, async (t) => {
+    const long = await startProcess(t, { config, flags: ['-g', '1300'] })
+    const short = await startProcess(t, { config, flags: ['-g', '500'] })
+    await until('the warning', () =>
+      short.output().includes('HoldfastWarning: a stop ends the process after 500 ms'),
+    )
+    assert.doesNotMatch(long.output(), /Warning/)
   })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
@@ -25,6 +25,17 @@ test('the snippets compile where they say they belong', async (t) => {
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
   const { stdout } = await run(process.execPath, [tsc, '-p', folder]).catch((error) => error)
   assert.equal(stdout, '')
+})
+
+test('a config in a folder of its own is checked by the compiler too', async (t) => {
+  const code = `import { defineGateway } from '../plugins/config/define.ts'
+export default defineGateway({ upstreams: {}, routes: [{ path: '/', upstream: 'nope' }] })`
+  const folder = await ownHouse(t)
+  await mkdir(join(folder, 'sites'))
+  await writeFile(join(folder, 'sites/shop.config.ts'), code)
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+  const { stdout } = await run(process.execPath, [tsc, '-p', folder]).catch((error) => error)
+  assert.match(stdout, /sites\/shop\.config\.ts\(2,\d+\): error/)
 })
 
 test('every link to a file, and every file named in a page, is there', async () => {
