@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import autoload from '@fastify/autoload'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { believeProxies } from './plugins/config/believed.ts'
 import { ConfigError } from './plugins/config/errors.ts'
 import { type LoadedGateway, loadGateway } from './plugins/config/load.ts'
 import { isFastifyCli } from './plugins/config/ports.ts'
@@ -18,6 +19,7 @@ export const options = serverOptions(gateway.config)
 async function compose(fastify: FastifyInstance, opts: { readonly gateway?: LoadedGateway }): Promise<void> {
   const loaded = opts.gateway ?? gateway
   restoreRequests(fastify)
+  believeProxies(fastify, loaded.config.server.trustProxy)
   const local = collectLocalRoutes(fastify, loaded.config.routes)
   await fastify.register(autoload, {
     dir: join(import.meta.dirname, 'plugins'),

@@ -16,7 +16,7 @@ const targetCount = 3
 
 async function run(options: Options, children: Children): Promise<void> {
   const ports = await steadyPorts(targetCount + gateways.length)
-  const targets = new Targets(children, ports.slice(0, targetCount))
+  const targets = new Targets(children, ports.slice(0, targetCount), options.latency)
   await Promise.all(targets.ports.map((_, index) => targets.start(index)))
   const { rate, seconds, calm, seed } = options
   const setting: Setting = { targets, rate, seconds, calm, seed }
@@ -55,10 +55,10 @@ async function run(options: Options, children: Children): Promise<void> {
   }
 }
 
-function heading({ rate, seconds, seed }: Options): string {
+function heading({ rate, seconds, seed, latency }: Options): string {
   return (
     `${rate} requests/s (80 % GET, 20 % POST), faults of ${seconds} s on one of three targets or as named,` +
-    ` seed ${seed}; ${cpus()[0]?.model.trim()}, Node ${process.version}.`
+    ` seed ${seed}${latency === 0 ? '' : `, targets take ${Math.round(latency / 6)} to ${latency} ms`}; ${cpus()[0]?.model.trim()}, Node ${process.version}.`
   )
 }
 

@@ -59,7 +59,7 @@ function registryOf(targets: number): Registry {
 
 function recorderOf(registry: Registry, perTarget: 'counters' | 'histograms' = 'counters'): Recorder {
   const buckets = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000]
-  const recorder = new Recorder({ routes, upstreams: UPSTREAMS, buckets, perTarget }, now)
+  const recorder = new Recorder({ routes, upstreams: UPSTREAMS, buckets, perTarget, exemplars: true }, now)
   recorder.addRoutes()
   for (const { targets } of registry.upstreams.values()) {
     for (const target of targets) recorder.fleet?.follow(target)

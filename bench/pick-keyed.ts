@@ -1,11 +1,13 @@
 /**
  * What a pick by key costs, in nanoseconds, with 3 and with 10,000 targets: `node bench/pick-keyed.ts`. With 10,000
- * it may cost three times as much.
+ * it may cost three times as much. Zones and subsets are the registry's: with them a lease is taken and given back.
  */
 import { roundRobin } from '../plugins/load-balancing/choose/round-robin.ts'
 import { withSubset } from '../plugins/load-balancing/subset/subset.ts'
 import { zoneAware } from '../plugins/load-balancing/zone/zone-aware.ts'
 import type { Balancer, LeaseRequest, PolicyContext, Target } from '../plugins/upstreams/contract.ts'
+import type { Division } from '../plugins/upstreams/division.ts'
+import { Registry } from '../plugins/upstreams/registry.ts'
 import { maglev, ringHash } from '../test/load-balancing/keyed.ts'
 import { seededDice } from '../test/support/dice.ts'
 import { type TestTarget, testTargets } from '../test/support/test-targets.ts'
@@ -20,12 +22,15 @@ const ZONES = ['a', 'b', 'c']
 
 interface Case {
   readonly name: string
-  readonly create: (targets: readonly Target[]) => Balancer
+  readonly create: () => Balancer
+  /** Leases of an upstream that is divided in this way. */
+  readonly divide?: Division
 }
 
+const bounded = () => ringHash(context, {})
 const CASES: readonly Case[] = [
-  { name: 'round-robin (to compare)', create: () => roundRobin() },
-  { name: 'ring-hash, bounded', create: () => ringHash(context, {}) },
+  { name: 'round-robin (to compare)', create: () => roundRobin(context) },
+  { name: 'ring-hash, bounded', create: bounded },
   { name: 'ring-hash, unbounded', create: () => ringHash(context, { bounded: false }) },
   { name: 'maglev 65537, bounded', create: () => maglev(context, {}) },
   { name: 'maglev 65537, unbounded', create: () => maglev(context, { bounded: false }) },
@@ -33,32 +38,38 @@ const CASES: readonly Case[] = [
     name: 'maglev 1000003, unbounded',
     create: () => maglev(context, { bounded: false, tableSize: 1_000_003 }),
   },
-  {
-    name: 'zones over ring-hash',
-    create: (targets) =>
-      zoneAware(
-        context,
-        { zone: 'a', minHealthy: 0.7 },
-        () => targets,
-        () => ringHash(context, {}),
-      ),
-  },
-  {
-    name: 'subset of 20 over ring-hash',
-    create: () => withSubset(context, ringHash(context, {}), { size: 20, instance: 7, of: 30 }),
-  },
+  { name: 'lease by ring-hash', create: bounded, divide: () => [] },
+  { name: 'and zones', create: bounded, divide: zoneAware({ zone: 'a', minHealthy: 0.7 }) },
+  { name: 'and a subset of 20', create: bounded, divide: withSubset({ size: 20, instance: 7, of: 30 }) },
 ]
+
+/** Picks as the registry does, lease and release included. */
+function leasing(create: () => Balancer, divide: Division, targets: readonly Target[]): Balancer {
+  const registry = new Registry(context, { main: { targets, capacity: 1e6 } })
+  registry.defineBalancer('policy', create)
+  registry.balance('main', 'policy', undefined, divide)
+  const main = registry.upstream('main')
+  return {
+    onTargets: () => void main.eligible(),
+    pick(_, request) {
+      const lease = main.lease(request)
+      if (typeof lease === 'string') throw new Error(`no lease: ${lease}`)
+      lease.release()
+      return lease.target
+    },
+  }
+}
 
 function median(numbers: number[]): number {
   return numbers.sort((a, b) => a - b)[numbers.length >> 1] as number
 }
 
-function measure({ create }: Case, count: number): { pick: number; build: number } {
+function measure({ create, divide }: Case, count: number): { pick: number; build: number } {
   const targets = testTargets(count).map((target, i): TestTarget => {
     const origin = `http://10.${i >> 16}.${(i >> 8) & 255}.${i & 255}:8080`
     return { ...target, id: origin, origin, zone: ZONES[i % ZONES.length] as string, inflight: i % 3 }
   }) as [TestTarget, ...TestTarget[]]
-  const balancer = create(targets)
+  const balancer = divide === undefined ? create() : leasing(create, divide, targets)
   const began = performance.now()
   balancer.onTargets?.(targets)
   const build = performance.now() - began

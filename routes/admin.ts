@@ -1,16 +1,18 @@
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
+import { decorated } from '../plugins/config/decorated.ts'
 import { decimal, flag, integer, object, optional, text } from '../plugins/config/kit.ts'
 import { read } from '../plugins/config/validate.ts'
 import type { Target, Upstream } from '../plugins/upstreams/contract.ts'
 import { GatewayError } from '../plugins/upstreams/errors.ts'
 
+const weight = optional(decimal({ minimum: 0, maximum: 1_000_000 }))
 const newTarget = object({
   origin: text(),
-  weight: optional(decimal({ minimum: 0 })),
+  weight,
   tier: optional(integer({ minimum: 0, maximum: 9 })),
   zone: optional(text()),
 })
-const targetChange = object({ weight: optional(decimal({ minimum: 0 })), draining: optional(flag()) })
+const targetChange = object({ weight, draining: optional(flag()) })
 
 interface UpstreamParams {
   upstream: string
@@ -40,8 +42,8 @@ function badRequest(told: string): GatewayError {
 
 /** The upstreams and their targets, to look at and to change while running. Lost on a restart. */
 const admin: FastifyPluginAsync = async (app) => {
-  const listener = app.admin
-  if (!listener) return
+  const listener = decorated<FastifyInstance>(app, 'admin')
+  if (listener === undefined) return
 
   const upstreamOf = ({ upstream }: UpstreamParams): Upstream => {
     const found = app.upstreams.upstreams.get(upstream)

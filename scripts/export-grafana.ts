@@ -27,10 +27,11 @@ async function run(): Promise<void> {
     options: {
       out: { type: 'string', default: 'deploy/grafana' },
       name: { type: 'string', default: 'holdfast' },
+      job: { type: 'string', default: 'holdfast' },
       path: { type: 'string', default: '/var/lib/grafana/dashboards' },
     },
   })
-  const { out, name, path } = values
+  const { out, name, job, path } = values
   if (!NAME.test(name))
     throw new Error(`--name is "${name}"; take a short one of small letters, digits and hyphens`)
   const { file, config, problems } = await loadGateway()
@@ -39,7 +40,7 @@ async function run(): Promise<void> {
   if (metrics === undefined) throw new Error('there are no metrics to show: plugins/metrics is missing')
   if (admin === undefined)
     throw new Error(`${file} has no admin listener, so nobody can scrape it; add \`admin: { port: 9901 }\``)
-  const files = grafanaFiles(factsOf(config), await rulesOf(config), { name, folder: path })
+  const files = grafanaFiles(factsOf(config), await rulesOf(config), { name, job, folder: path })
   for (const [relative, text] of files) {
     const target = join(out, relative)
     mkdirSync(dirname(target), { recursive: true })

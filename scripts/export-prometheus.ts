@@ -1,7 +1,8 @@
 /**
  * `npm run export:prometheus`: writes the alert rules of the config as a rule file for Prometheus (2.42 or later), to
- * standard output or to `--out <file>`. `--tests <file>` writes tests for `promtool test rules` as well, `--fleet` makes
- * one alert over all gateways instead of one for each.
+ * standard output or to `--out <file>`. They are about the gateways that Prometheus scrapes as `--job <name>` (default
+ * holdfast). `--tests <file>` writes tests for `promtool test rules` as well, `--fleet` makes one alert over all gateways
+ * of the job instead of one for each.
  */
 
 import { writeFileSync } from 'node:fs'
@@ -20,13 +21,14 @@ function run(): Promise<void> {
     options: {
       out: { type: 'string' },
       tests: { type: 'string' },
+      job: { type: 'string', default: 'holdfast' },
       fleet: { type: 'boolean', default: false },
     },
   })
   return write(values)
 }
 
-async function write(to: { out?: string; tests?: string; fleet: boolean }): Promise<void> {
+async function write(to: { out?: string; tests?: string; job: string; fleet: boolean }): Promise<void> {
   const { file, config, problems } = await loadGateway()
   if (problems.length > 0) throw new ConfigError(file, problems)
   const { alerts } = config
@@ -34,7 +36,7 @@ async function write(to: { out?: string; tests?: string; fleet: boolean }): Prom
   if (to.tests !== undefined && to.out === undefined)
     throw new Error('the tests name the file that they test; say which one with --out <file>')
   const rules = compileRules(alerts.rules)
-  const options = { evaluateEvery: alerts.evaluateEvery, fleet: to.fleet }
+  const options = { evaluateEvery: alerts.evaluateEvery, job: to.job, fleet: to.fleet }
   const head = `# Made from ${basename(file)} by \`npm run export:prometheus\`: change it there.\n`
   const text = head + yaml(ruleFile(rules, options))
   if (to.out === undefined) process.stdout.write(text)

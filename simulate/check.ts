@@ -105,7 +105,7 @@ const fleet = object({
   keys: optional(object({ count, skew: atLeast0 })),
   cache: optional(object({ keys: count, hit: share })),
   reports: optional(oneOf(['utilisation', 'rif'])),
-  requests: integer({ minimum: 1, maximum: 100_000_000 }),
+  requests: integer({ minimum: 1000, maximum: 100_000_000 }),
   warmup: optional(decimal({ minimum: 0, maximum: 0.99 })),
   policies: optional(
     nonEmptyList(

@@ -35,7 +35,7 @@ export interface Failure {
   readonly targets: Which
   /**
    * `errors`: answers 500 at once, without doing any work. `refuses`: no connection; what is under way is lost.
-   * `freezes`: says nothing, goes on where it was when it is over.
+   * `freezes`: says nothing, goes on where it was when it is over. Of several at a time the one that began last holds.
    */
   readonly mode: 'errors' | 'refuses' | 'freezes'
   readonly fromMs: number
@@ -82,7 +82,7 @@ export interface Fleet {
    * requests a second; with `rif` their requests in flight and latency as well. Default: nothing.
    */
   readonly reports?: 'utilisation' | 'rif'
-  /** Default number of requests. */
+  /** Default number of requests, at least 1000. */
   readonly requests: number
   /** Part of the requests, from the first on, that is not measured. Default 0.1. */
   readonly warmup?: number

@@ -1,3 +1,5 @@
+import { object } from '../plugins/config/kit.ts'
+import { read } from '../plugins/config/validate.ts'
 import type { DefinedBalancer } from '../plugins/upstreams/balancers.ts'
 import type {
   Lease,
@@ -8,11 +10,15 @@ import type {
   Upstream,
 } from '../plugins/upstreams/contract.ts'
 import { Registry } from '../plugins/upstreams/registry.ts'
+import { schema } from '../plugins/upstreams/schema.ts'
 import type { Fleet, PolicyChoice } from './fleet.ts'
 
 export type Balancers = ReadonlyMap<string, DefinedBalancer>
 
 const NAME = 'fleet'
+const { panicThreshold, failBackAfter } = schema.upstream
+/** How tiers spill over and when there is panic: the config's defaults. */
+const TIERS = read(object({ panicThreshold, failBackAfter }), {})
 
 function originOf(number: number): string {
   return `http://10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}:8080`
@@ -34,7 +40,8 @@ export class Gateway {
       tier,
       zone,
     }))
-    this.#registry = new Registry(context, { [NAME]: { targets, capacity: fleet.limit ?? 384 } })
+    const capacity = fleet.limit ?? 384
+    this.#registry = new Registry(context, { [NAME]: { targets, capacity, ...TIERS } })
     for (const [name, balancer] of balancers) this.#registry.balancers.set(name, balancer)
     this.#upstream = this.#registry.upstream(NAME)
     this.#targets = this.#upstream.targets

@@ -41,7 +41,10 @@ export class Ledger {
     if (fault === undefined || fault === 'timeouts') this.#latencies[this.#waited++] = waited
   }
 
-  /** @param hit the target had it in its cache */
+  /**
+   * Of a measured request.
+   * @param hit the target had it in its cache
+   */
   lookup(hit: boolean): void {
     this.#lookups++
     if (hit) this.#hits++

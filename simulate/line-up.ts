@@ -5,7 +5,6 @@ import { labelOf, problemOf } from './policies.ts'
 /** Options that are worth a line of their own beside the defaults; those whose balancer is not there are left out. */
 const VARIANTS: readonly PolicyChoice[] = [
   { policy: 'p2c', load: 'ewma' },
-  { policy: 'p2c', load: 'inflight' },
   { policy: 'prequal', probe: { path: '/load' } },
 ]
 

@@ -1,15 +1,10 @@
+import { knownFor, LEVELS, levelOf } from '../plugins/load-balancing/prequal/levels.ts'
 import type { Fleet } from './fleet.ts'
 
 /** Over how long a target averages what it tells of its load. */
 const WINDOW_MS = 1000
-/** Levels of requests in flight: 0, 1, 2-3, 4-7 and so on; the last takes all above. */
-const LEVELS = 12
 /** Part by which an answer moves the latency of its level. */
 const STEP = 1 / 8
-
-function levelOf(rif: number): number {
-  return Math.min(LEVELS - 1, 32 - Math.clz32(rif))
-}
 
 /**
  * What targets know of their own load, and tell. The part of their servers that works and the requests they finish a
@@ -51,11 +46,7 @@ export class LoadReports {
 
   /** Milliseconds that a request takes here with about so many in flight; 0 before the first one has ended. */
   latencyMs(target: number, rif: number): number {
-    const first = target * LEVELS
-    const at = first + levelOf(rif)
-    for (let i = at; i >= first; i--) if (this.#latency[i]! > 0) return this.#latency[i]!
-    for (let i = at + 1; i < first + LEVELS; i++) if (this.#latency[i]! > 0) return this.#latency[i]!
-    return 0
+    return knownFor(this.#latency, target * LEVELS, rif)
   }
 
   /** The value of the header `endpoint-load-metrics`. */

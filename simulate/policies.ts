@@ -5,6 +5,7 @@ import { isObject } from '../plugins/config/plain.ts'
 import { serverOptions } from '../plugins/config/server.ts'
 import type { PolicyChoice } from './fleet.ts'
 import type { Balancers } from './gateway.ts'
+import { splitOutsideJson } from './split.ts'
 
 /**
  * All balancers that a gateway of this folder has, those of the user's own plugins included: its plugins are loaded
@@ -25,7 +26,7 @@ export async function definedBalancers(): Promise<Balancers> {
  * others as `maglev:bounded.eps=1`; values are JSON or text.
  */
 export function readPolicy(said: string): PolicyChoice {
-  const [policy, ...pairs] = said.split(/[: ]+(?![^{]*\})/) as [string, ...string[]]
+  const [policy = '', ...pairs] = splitOutsideJson(said, ': ')
   if (pairs.length === 0) return policy
   const options: Options = {}
   for (const pair of pairs) {

@@ -36,6 +36,7 @@ export class Site {
   readonly #capacity: Float64Array
   readonly #caches: Caches | undefined
   readonly #reports: LoadReports
+  #measuring = false
   #measuredFrom = 0
   #spentBefore: Float64Array
 
@@ -71,7 +72,7 @@ export class Site {
   /** A request arrives that is `work`, in milliseconds of a server of speed 1. */
   enter(slot: number, target: number, work: number, key: number | undefined, now: number): void {
     const known = key !== undefined && this.#caches?.use(target, key) === true
-    if (this.#caches !== undefined) this.#ledger.lookup(known)
+    if (this.#caches !== undefined && this.#measuring) this.#ledger.lookup(known)
     this.#slots.work[slot] = known ? work * this.#fleet.cache!.hit : work
     this.#servers.enter(slot, target, now)
     this.#noteLoad(target, now)
@@ -109,8 +110,9 @@ export class Site {
     })
   }
 
-  /** From now on the utilisation counts. */
+  /** From now on the utilisation counts, and what caches do. */
   measure(now: number): void {
+    this.#measuring = true
     this.#measuredFrom = now
     this.#spentBefore = this.#servers.spent(now)
   }

@@ -36,6 +36,10 @@ export class Trouble {
   readonly #neighbours: Neighbour[] = []
   readonly #turns: Turn[] = []
   readonly #speed: Float64Array
+  /** By target: the failures that it has now, in the order in which they began. */
+  readonly #failing: Failure['mode'][][]
+  /** By target: those that health checks have noticed, and not yet that they are over. */
+  readonly #noticed: Int32Array
 
   constructor(
     fleet: Fleet,
@@ -50,6 +54,8 @@ export class Trouble {
     this.#speed = spread(fleet, ({ speed = 1 }) => speed)
     this.#of = Array.from({ length: count }, () => [])
     this.modes = new Array(count).fill(undefined)
+    this.#failing = Array.from({ length: count }, () => [])
+    this.#noticed = new Int32Array(count)
     for (const { targets, slowdown, onMs, offMs } of fleet.antagonists ?? []) {
       for (const target of chosen(targets, count, random)) {
         // From the first moment as it is in the long run.
@@ -82,13 +88,22 @@ export class Trouble {
     const { failure, targets, begins } = this.#turns[subject]!
     for (const target of targets) {
       if (kind === this.#kinds.check) {
-        told.setDown(target, begins)
+        this.#noticed[target]! += begins ? 1 : -1
+        told.setDown(target, this.#noticed[target]! > 0)
         continue
       }
-      this.modes[target] = begins ? failure.mode : undefined
-      if (failure.mode === 'freezes') told.setSpeed(target, this.#speedOf(target), now)
-      else if (failure.mode === 'refuses' && begins) told.lose(target, now)
+      this.#turn(target, failure.mode, begins)
+      told.setSpeed(target, this.#speedOf(target), now)
+      if (failure.mode === 'refuses' && begins) told.lose(target, now)
     }
+  }
+
+  /** Of several failures at a time the one that began last holds, as long as it lasts. */
+  #turn(target: number, mode: Failure['mode'], begins: boolean): void {
+    const failing = this.#failing[target]!
+    if (begins) failing.push(mode)
+    else failing.splice(failing.lastIndexOf(mode), 1)
+    this.modes[target] = failing.at(-1)
   }
 
   #plan(checkedAfterMs: number | undefined): void {

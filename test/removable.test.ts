@@ -3,11 +3,13 @@
  * serves. A config that uses what was deleted is refused: a missing guard must never mean open doors.
  */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
+import { promisify } from 'node:util'
 import { loadSchemas, readGateway } from '../plugins/config/load.ts'
 import { copyHouse, ROOT, startProcess } from './support/process.ts'
 import { startTarget } from './support/target.ts'
@@ -160,6 +162,22 @@ describe('a concern that is deleted', LIMIT, () => {
       const all = await readGateway(input, 'gateway.config.ts')
       assert.ok(!all.problems.some(({ message }) => message.startsWith('unknown key')), 'the key is one')
     })
+  }
+
+  // Half of them at a time, by a digit of their numbers: of any two there is a run that deletes the one and keeps the other.
+  for (let digit = 1; digit < concerns.length; digit *= 2) {
+    for (const kept of [0, digit]) {
+      const without = concerns.filter((_, number) => (number & digit) !== kept)
+      it(`${without.join(', ')}: what is left compiles`, LIMIT, async (t) => {
+        const folder = await houseWithout(t, without)
+        const part = { extends: './tsconfig.json', include: ['app.ts', 'plugins', 'routes'] }
+        await writeFile(join(folder, 'part.json'), JSON.stringify(part))
+        const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+        const run = promisify(execFile)(process.execPath, [tsc, '-p', join(folder, 'part.json')])
+        const { stdout } = await run.catch((error) => error)
+        assert.equal(stdout, '')
+      })
+    }
   }
 
   it('all at once: what is left is a gateway', LIMIT, async (t) => {

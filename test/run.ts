@@ -60,7 +60,7 @@ const results = run({
   files: modules,
   concurrency: 4,
   timeout: 180_000,
-  execArgv: ['--import', join(ROOT, 'scripts/compile-cache.js')],
+  execArgv: ['--import', join(ROOT, 'scripts/preload.js')],
 })
 results.on('test:fail', () => {
   process.exitCode = 1

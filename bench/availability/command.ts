@@ -14,6 +14,10 @@ export async function withChildren<O, R>(
   read: () => O,
   run: (options: O, children: Children) => Promise<R>,
 ): Promise<R | undefined> {
+  if (process.argv.includes('--help')) {
+    console.log(usage)
+    process.exit(0)
+  }
   let options: O
   try {
     options = read()

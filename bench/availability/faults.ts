@@ -23,6 +23,9 @@ const modes: readonly (Mode | 'flapping')[] = [
 const everyone = [0, 1, 2]
 /** With no target at all nothing is there to be measured, so this is shorter than the other faults. */
 const allGoneMs = 2000
+/** Long enough for some to take a well target for a sick one, and to believe it for longer than until the fault. */
+const hiccupMs = 400
+const afterHiccupMs = 3000
 
 export const allGone = 'all-gone'
 
@@ -30,14 +33,7 @@ export const allGone = 'all-gone'
 export function faultsOf(sick: number): readonly Fault[] {
   return [
     { name: 'killed', inject: (targets, ms) => gone(targets, [sick], ms) },
-    {
-      name: 'frozen',
-      async inject(targets, ms) {
-        targets.freeze(sick)
-        await sleep(ms)
-        targets.thaw(sick)
-      },
-    },
+    { name: 'frozen', inject: (targets, ms) => frozen(targets, [sick], ms) },
     ...modes.map((mode) => turned(sick, mode)),
   ]
 }
@@ -57,6 +53,15 @@ export const faults: readonly Fault[] = [
     },
   },
   { name: 'two-gone', inject: (targets, ms) => gone(targets, [1, 2], ms) },
+  { name: 'two-frozen', inject: (targets, ms) => frozen(targets, [1, 2], ms) },
+  {
+    name: 'two-gone-after-a-hiccup',
+    async inject(targets, ms) {
+      await frozen(targets, [0], hiccupMs)
+      await sleep(afterHiccupMs)
+      await gone(targets, [1, 2], ms)
+    },
+  },
   { name: allGone, inject: (targets, ms) => gone(targets, everyone, Math.min(ms, allGoneMs)) },
 ]
 
@@ -69,6 +74,12 @@ function turned(sick: number, mode: Mode | 'flapping'): Fault {
       await targets.turn(sick, 'healthy')
     },
   }
+}
+
+async function frozen(targets: Targets, indices: readonly number[], ms: number): Promise<void> {
+  for (const index of indices) targets.freeze(index)
+  await sleep(ms)
+  for (const index of indices) targets.thaw(index)
 }
 
 /** Kills these targets and starts them again after that time (ms). */

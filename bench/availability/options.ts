@@ -8,6 +8,8 @@ export interface Options {
   /** How long each gateway is measured with nothing broken (s). */
   calm: number
   seed: number
+  /** The longest that a target takes to answer (ms); the shortest is a sixth of it. */
+  latency: number
   /** Names of gateways, or undefined for all. */
   only: string[] | undefined
   /** Names of faults, or undefined for all. */
@@ -16,7 +18,7 @@ export interface Options {
   json: string | undefined
 }
 
-export const usage = `node bench/availability.ts [--rate 150] [--seconds 8] [--calm 10] [--seed 1]
+export const usage = `node bench/availability.ts [--rate 150] [--seconds 8] [--calm 10] [--seed 1] [--latency 0]
                            [--only holdfast,nginx,...] [--faults killed,frozen,...] [--json file]`
 
 /** Throws with a message for the user when an option makes no sense. */
@@ -31,6 +33,7 @@ export function readOptions(
       seconds: { type: 'string', default: '8' },
       calm: { type: 'string', default: '10' },
       seed: { type: 'string', default: '1' },
+      latency: { type: 'string', default: '0' },
       only: { type: 'string' },
       faults: { type: 'string' },
       json: { type: 'string' },
@@ -41,6 +44,7 @@ export function readOptions(
     seconds: whole('seconds', values.seconds, 1),
     calm: whole('calm', values.calm, 1),
     seed: whole('seed', values.seed, 0),
+    latency: whole('latency', values.latency, 0),
     only: names('only', values.only, known.gateways),
     faults: names('faults', values.faults, known.faults),
     json: values.json,

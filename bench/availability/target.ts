@@ -1,5 +1,5 @@
 // One target: a plain node:http server that can be told to misbehave. Run by targets.ts, one process each:
-// node target.ts <port> <file for the ids of executed POSTs>
+// node target.ts <port> <file for the ids of executed POSTs> <the longest that it takes to answer, in ms>
 import { openSync, writeSync } from 'node:fs'
 import http from 'node:http'
 import type { Socket } from 'node:net'
@@ -8,6 +8,7 @@ import { type Answer, answerAs, type Mode } from './modes.ts'
 
 const port = Number(process.argv[2])
 const executed = openSync(process.argv[3]!, 'a')
+const longestMs = Number(process.argv[4])
 const flapMs = 500
 
 let mode: Mode | 'flapping' = 'healthy'
@@ -22,7 +23,9 @@ const server = http.createServer((request, response) => {
     const says503 = mode === '503s' || mode === '503s-retry-after'
     const answer = serve(request.method ?? '', request.url ?? '', Buffer.concat(parts).toString(), !says503)
     if (stopping) response.setHeader('connection', 'close')
-    answerAs(mode === 'flapping' ? 'healthy' : mode, answer, response, () => stopping)
+    const send = () => answerAs(mode === 'flapping' ? 'healthy' : mode, answer, response, () => stopping)
+    if (longestMs === 0 || request.url === healthPath) send()
+    else setTimeout(send, (longestMs * (1 + 5 * Math.random())) / 6)
   })
 })
 

@@ -22,18 +22,25 @@ const settleMs = 1000
 export class Targets {
   readonly ports: readonly number[]
   readonly #children: Children
+  readonly #latency: number
   readonly #running: (Running | undefined)[] = []
   #starts = 0
 
-  constructor(children: Children, ports: readonly number[]) {
+  /** @param latency the longest that they take to answer (ms) */
+  constructor(children: Children, ports: readonly number[], latency = 0) {
     this.#children = children
+    this.#latency = latency
     this.ports = ports
   }
 
   /** Resolves once it listens. */
   async start(index: number): Promise<void> {
     const file = join(this.#children.directory, `${filePrefix}${index}-${this.#starts++}`)
-    const running = this.#children.startTarget(script, [String(this.ports[index]), file])
+    const running = this.#children.startTarget(script, [
+      String(this.ports[index]),
+      file,
+      String(this.#latency),
+    ])
     this.#running[index] = running
     await heard(running, 'listening')
   }

@@ -18,7 +18,8 @@ export function choose(
   { sample, slowerThan }: Pick<LogOptions, 'sample' | 'slowerThan'>,
   random: () => number,
 ): Choice {
-  const slow = slowerThan !== undefined && totalMs > slowerThan
+  // A tunnel takes as long as it is wanted.
+  const slow = slowerThan !== undefined && totalMs > slowerThan && status !== 101
   if (sample >= 1 || slow || aborted || status >= 400 || status === 0) {
     return { write: true, slow, sample: undefined }
   }

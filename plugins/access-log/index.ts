@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { RequestEnd } from '../config/request-end.ts'
 import { choose } from './choose.ts'
-import { boundBuffer, destinationOf } from './destination.ts'
+import { destinationOf, takeOver } from './destination.ts'
 import { type LogOptions, lineOf } from './line.ts'
 import { coloured, plain, prettyLine } from './pretty.ts'
 
@@ -31,7 +31,16 @@ function prettyWriter(
 }
 
 function logRequests(app: FastifyInstance, options: LogOptions): void {
-  const lowerCase = { ...options, headers: options.headers.map((name) => name.toLowerCase()) }
+  let secrets: ReadonlySet<string> | undefined
+  const lineOptions = {
+    identity: options.identity,
+    headers: options.headers.map((name) => name.toLowerCase()),
+    /** Made with the first line: those who take credentials say so until the server is ready. */
+    get secrets() {
+      secrets ??= new Set([...app.secretHeaders, ...app.secretParameters].map((name) => name.toLowerCase()))
+      return secrets
+    },
+  }
   const pretty = prettyWriter(app, options.format)
   app.onRequestEnd((request: FastifyRequest, _reply, end: RequestEnd) => {
     const { write, slow, sample } = choose(end, options, () => Math.random())
@@ -40,30 +49,28 @@ function logRequests(app: FastifyInstance, options: LogOptions): void {
     const log = request.log as FastifyRequest['log'] & { isLevelEnabled?(level: string): boolean }
     // A quiet route costs no line that nobody sees.
     if (log.isLevelEnabled?.(level) === false) return
-    const line = lineOf(request, end, lowerCase, slow, sample)
+    const line = lineOf(request, end, lineOptions, slow, sample)
     if (pretty === undefined) log[level](line, 'request')
     else pretty(request, line)
   })
 }
 
-/** A log that nobody reads must cost neither requests nor all the memory there is. */
+/** A log that nobody reads, or that has no room, must cost neither requests nor all the memory there is. */
 function boundLog(app: FastifyInstance, bytes: number): void {
   let lost = 0
   let untold = 0
-  const bounded = boundBuffer(
-    destinationOf(app.log),
-    bytes,
-    () => {
+  const bounded = takeOver(destinationOf(app.log), bytes, {
+    lost() {
       lost++
       untold++
     },
-    () => {
+    drained() {
       if (untold === 0) return
       const lines = untold
       untold = 0
       app.log.warn({ lines }, 'log lines were lost: the output did not take them in time')
     },
-  )
+  })
   if (!bounded) return
   app.upstreams.measure({
     name: 'log_lines_lost_total',

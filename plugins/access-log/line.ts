@@ -1,10 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import type { GatewayConfig } from '../config/define.ts'
+import { redactedHeader, redactedUrl, withoutUser } from '../config/redact.ts'
 import type { RequestEnd } from '../config/request-end.ts'
+import { rounded } from '../config/rounded.ts'
 import { routeName } from '../config/route-name.ts'
 import { errorCode, GatewayError } from '../upstreams/errors.ts'
 import type { AttemptRecord } from '../upstreams/exchange.ts'
-import { redactedHeader, redactedUrl } from './redact.ts'
 
 export type LogOptions = GatewayConfig['logs']
 
@@ -23,9 +24,8 @@ export interface AttemptEntry {
   readonly tookMs: number | undefined
 }
 
-function round(milliseconds: number): number {
-  return Math.round(milliseconds * 100) / 100
-}
+/** Hundredths of a millisecond. */
+const DIGITS = 2
 
 /** Of one that ended in the middle of its answer: what the client was sent of it. */
 function statusOf({ outcome, decision }: AttemptRecord, sent: number): number | undefined {
@@ -42,9 +42,9 @@ function entryOf(record: AttemptRecord, from: number, sent: number): AttemptEntr
     outcome: outcome === undefined ? 'open' : outcome.kind === 'failed' ? outcome.reason : outcome.kind,
     status: statusOf(record, sent),
     decision,
-    startMs: round(startedAt - from),
-    waitMs: sentAt === undefined ? undefined : round(sentAt - startedAt),
-    tookMs: endedAt === undefined ? undefined : round(endedAt - startedAt),
+    startMs: rounded(startedAt - from, DIGITS),
+    waitMs: sentAt === undefined ? undefined : rounded(sentAt - startedAt, DIGITS),
+    tookMs: endedAt === undefined ? undefined : rounded(endedAt - startedAt, DIGITS),
   }
 }
 
@@ -53,10 +53,16 @@ function sentUrl({ raw, originalUrl }: FastifyRequest): string {
   return (raw as { originalUrl?: string }).originalUrl ?? originalUrl
 }
 
+/** Who answered; where nobody did, who was tried last. */
+function targetOf(attempts: readonly AttemptRecord[] | undefined): string | undefined {
+  const committed = attempts?.find(({ decision }) => decision === 'commit')
+  return (committed ?? attempts?.at(-1))?.target.origin
+}
+
 /** What was behind an error of ours; another error's own code and words, which may have the url in them. */
 function causeOf(
   failure: Error & { readonly code?: string },
-  secrets: ReadonlySet<string> | undefined,
+  secrets: ReadonlySet<string>,
 ): string | undefined {
   if (failure instanceof GatewayError) return (failure.cause as Error | undefined)?.message
   return redactedUrl(`${failure.code ?? failure.name}: ${failure.message}`, secrets)
@@ -65,7 +71,7 @@ function causeOf(
 function headersOf(
   request: FastifyRequest,
   names: readonly string[],
-  secrets: ReadonlySet<string> | undefined,
+  secrets: ReadonlySet<string>,
 ): Record<string, string> | undefined {
   let found: Record<string, string> | undefined
   for (const name of names) {
@@ -77,16 +83,22 @@ function headersOf(
   return found
 }
 
+/** What a line is made by. */
+export interface LineOptions extends Pick<LogOptions, 'identity'> {
+  /** Names of the request headers that are logged, in lower case. */
+  readonly headers: readonly string[]
+  /** Names of headers and parameters, in lower case, that hold credentials besides those that are called so. */
+  readonly secrets: ReadonlySet<string>
+}
+
 /**
  * What is said of a request. Undefined fields are left out.
- * @param options `secrets`: names of headers and parameters, in lower case, that hold credentials besides those that
- * are called so
  * @param sample the share of the requests of its kind that are logged, where that is less than all
  */
 export function lineOf(
   request: FastifyRequest,
   end: RequestEnd,
-  options: Pick<LogOptions, 'identity' | 'headers'> & { readonly secrets?: ReadonlySet<string> },
+  { identity: named, headers, secrets }: LineOptions,
   slow: boolean,
   sample: number | undefined,
 ) {
@@ -96,34 +108,33 @@ export function lineOf(
   const attempts = exchange?.attempts
   return {
     method: request.method,
-    host: request.host,
-    url: redactedUrl(sentUrl(request), options.secrets),
+    host: withoutUser(request.host),
+    url: redactedUrl(sentUrl(request), secrets),
     status: end.status === 0 ? undefined : end.status,
     client: end.client,
-    identity:
-      identity === null || !options.identity ? undefined : { name: identity.name, kind: identity.kind },
+    identity: identity === null || !named ? undefined : { name: identity.name, kind: identity.kind },
     route: routeName(request),
     upstream: exchange?.plan.upstream,
-    target: attempts?.at(-1)?.target.origin,
+    target: targetOf(attempts),
     attempts: attempts?.length,
     tried:
       attempts !== undefined && (slow || attempts.length > 1)
         ? attempts.map((record) => entryOf(record, end.startedAt, end.status))
         : undefined,
     bytes: end.bytesSent,
-    totalMs: round(end.totalMs),
-    upstreamMs: exchange === null ? undefined : round(exchange.upstreamMs),
+    totalMs: rounded(end.totalMs, DIGITS),
+    upstreamMs: exchange === null ? undefined : rounded(exchange.upstreamMs, DIGITS),
     // A tunnel takes as long as it is wanted: that is nobody's share.
     gatewayMs:
       exchange === null || end.status === 101
         ? undefined
-        : round(Math.max(0, end.totalMs - exchange.upstreamMs)),
+        : rounded(Math.max(0, end.totalMs - exchange.upstreamMs), DIGITS),
     slow: slow || undefined,
     aborted: end.aborted || undefined,
     broken: exchange?.broken || undefined,
     error: failure === null ? undefined : errorCode(failure),
-    cause: failure === null ? undefined : causeOf(failure, options.secrets),
-    headers: options.headers.length === 0 ? undefined : headersOf(request, options.headers, options.secrets),
+    cause: failure === null ? undefined : causeOf(failure, secrets),
+    headers: headers.length === 0 ? undefined : headersOf(request, headers, secrets),
     sample,
   }
 }

@@ -27,7 +27,10 @@ const logs = section({
    * Default 1.
    */
   sample: withDefault(decimal({ minimum: 0, maximum: 1 }), 1),
-  /** Requests that take longer are logged as a warning, with when each attempt began and how long it took. */
+  /**
+   * Requests that take longer are logged as a warning, with when each attempt began and how long it took. A tunnel is
+   * never slow.
+   */
   slowerThan: optional(duration({ minimum: 1 })),
   /** Names and kinds of callers that have been authenticated are logged. Default true. */
   identity: withDefault(flag(), true),
@@ -37,8 +40,8 @@ const logs = section({
     [],
   ),
   /**
-   * Memory for lines that the standard output has not taken yet; further ones are lost and counted, so that a log
-   * that nobody reads stops no request. Default 16MiB.
+   * Memory for lines that the output has not taken yet; further ones are lost and counted, so that a log that nobody
+   * reads, or that has no room, stops no request. Default 16MiB.
    */
   buffer: withDefault(size({ minimum: '4KiB', maximum: '1GiB' }), '16MiB'),
 })

@@ -5,9 +5,13 @@ import { LimitSource } from './source.ts'
 export default fp(
   async (app) => {
     const { upstreams } = app.gateway
-    if (Object.values(upstreams).every(({ adaptiveConcurrency }) => adaptiveConcurrency === undefined)) return
+    if (Object.values(upstreams).every(({ adaptiveConcurrency }) => !adaptiveConcurrency.enabled)) return
+    const optionsOf = (upstream: string) => {
+      const options = upstreams[upstream]?.adaptiveConcurrency
+      return options?.enabled === true ? options : undefined
+    }
     const context = { now: () => performance.now(), random: () => Math.random() }
-    const source = new LimitSource((name) => upstreams[name]?.adaptiveConcurrency, context)
+    const source = new LimitSource(optionsOf, context)
     for (const { targets } of app.upstreams.upstreams.values()) {
       for (const target of targets) source.follow(target)
     }

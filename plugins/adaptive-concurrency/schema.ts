@@ -1,13 +1,13 @@
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import { decimal, duration, integer, object, optional, withDefault } from '../config/kit.ts'
+import { decimal, duration, integer, switchable, withDefault } from '../config/kit.ts'
 import { written } from '../config/messages.ts'
 
 const count = { minimum: 1, maximum: 1_000_000 }
 
-/** Learns from latency how many requests at once a target can do with. Default off. */
-const adaptiveConcurrency = optional(
-  object({
+/** Learns from latency how many requests at once a target can do with. Default off; `true` takes all defaults. */
+const adaptiveConcurrency = withDefault(
+  switchable({
     /** Which quantile of the latencies is compared. Default 0.9. */
     quantile: withDefault(decimal({ minimum: 0.01, maximum: 0.999 }), 0.9),
     /** The limit is looked at this often, or as soon as `minSamples` are in after it. Default 100ms. */
@@ -30,13 +30,13 @@ const adaptiveConcurrency = optional(
     /** The limit that a target begins with. Default 20. */
     initial: withDefault(integer(count), 20),
   }),
+  false,
 )
 
 export const schema = { upstream: { adaptiveConcurrency } }
 
 export function check({ upstreams }: GatewayConfig): readonly Problem[] {
   return Object.entries(upstreams).flatMap(([name, { adaptiveConcurrency: limits }]) => {
-    if (limits === undefined) return []
     const { min, max, initial } = limits
     const path = (key: string) => written('upstreams', name, 'adaptiveConcurrency', key)
     if (min > max) {

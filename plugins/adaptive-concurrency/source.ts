@@ -1,4 +1,5 @@
-import type { HealthSource, LeaseRequest, Outcome, PolicyContext, Target } from '../upstreams/contract.ts'
+import type { LeaseRequest, Outcome, PolicyContext, Target } from '../upstreams/contract.ts'
+import type { HealthSource } from '../upstreams/health-source.ts'
 import { GradientLimit, type GradientOptions } from './gradient.ts'
 
 /**

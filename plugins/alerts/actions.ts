@@ -5,17 +5,26 @@ import type { Shedding } from './shedding.ts'
 
 /** What is in force. */
 interface Started {
-  readonly undo: () => void
+  /** Returns false if there was nothing to undo: somebody has set it otherwise meanwhile. */
+  readonly undo: () => boolean
   /** Why it has to end before its alert does, if it has. */
   readonly over?: () => string | undefined
+}
+
+/** Why it is not done. */
+interface Refused {
+  readonly why: string
+  /** It may be done later, while the alert goes on. */
+  readonly waits: boolean
 }
 
 export interface ActionPorts {
   readonly upstreams: Pick<UpstreamRegistry, 'upstream'>
   readonly shedding: Shedding
-  /** Throws if it cannot be done. Returns what undoes it, unless somebody has set it anew since. */
-  setSplit(route: string, shares: Readonly<Record<string, number>>): () => void
-  told(rule: Rule, what: 'done' | 'undone' | 'refused', why: string): void
+  /** Throws if it cannot be done. Returns what undoes it; that returns false if somebody has set it anew since. */
+  setSplit(route: string, shares: Readonly<Record<string, number>>): () => boolean
+  /** `overruled`: it has ended, and there was nothing to undo. */
+  told(rule: Rule, what: 'done' | 'undone' | 'overruled' | 'refused', why: string): void
 }
 
 /**
@@ -25,6 +34,7 @@ export interface ActionPorts {
 export class Actions {
   readonly #ports: ActionPorts
   readonly #active = new Map<Rule, Started>()
+  readonly #waiting = new Set<Rule>()
 
   constructor(ports: ActionPorts) {
     this.#ports = ports
@@ -37,44 +47,50 @@ export class Actions {
 
   start(rule: Rule): void {
     if (rule.action === undefined || this.#active.has(rule)) return
-    let started: Started | string
+    let started: Started | Refused
     try {
       started = this.#start(rule.action, `the alert ${rule.name}`)
     } catch (error) {
-      started = messageOf(error)
+      started = { why: messageOf(error), waits: false }
     }
-    if (typeof started === 'string') this.#ports.told(rule, 'refused', started)
-    else {
+    const waited = this.#waiting.delete(rule)
+    if ('undo' in started) {
       this.#active.set(rule, started)
       this.#ports.told(rule, 'done', 'its alert fires')
+      return
     }
+    if (started.waits) this.#waiting.add(rule)
+    // That it goes on waiting is no news.
+    if (!waited || !started.waits) this.#ports.told(rule, 'refused', started.why)
   }
 
   /** Does nothing if the action is not in force. */
   end(rule: Rule, why: string): boolean {
+    this.#waiting.delete(rule)
     const started = this.#active.get(rule)
     if (started === undefined) return false
     this.#active.delete(rule)
+    let undone: boolean
     try {
-      started.undo()
+      undone = started.undo()
     } catch (error) {
       this.#ports.told(rule, 'refused', messageOf(error))
       return false
     }
-    this.#ports.told(rule, 'undone', why)
+    this.#ports.told(rule, undone ? 'undone' : 'overruled', why)
     return true
   }
 
-  /** To be called now and then: what was right when it was done may have become harmful. */
+  /** To be called now and then: what was right when it was done may have become harmful, and the other way round. */
   look(): void {
     for (const [rule, { over }] of this.#active) {
       const why = over?.()
       if (why !== undefined) this.end(rule, why)
     }
+    for (const rule of [...this.#waiting]) this.start(rule)
   }
 
-  /** @returns why not, where it cannot be done */
-  #start(action: Action, by: string): Started | string {
+  #start(action: Action, by: string): Started | Refused {
     const { shedding, setSplit, upstreams } = this.#ports
     switch (action.kind) {
       case 'drain':
@@ -83,21 +99,30 @@ export class Actions {
         return { undo: setSplit(action.route, action.shares) }
       case 'shed':
         shedding.set(action.scope, action.share)
-        return { undo: () => shedding.set(action.scope, 0) }
+        return {
+          undo: () => {
+            shedding.set(action.scope, 0)
+            return true
+          },
+        }
     }
   }
 }
 
-function drain(upstream: Upstream, origin: string, by: string): Started | string {
+function drain(upstream: Upstream, origin: string, by: string): Started | Refused {
   const target = upstream.targets.find((one) => one.origin === origin)
-  if (target === undefined) return `"${origin}" is no target any more`
-  if (target.draining) return `"${origin}" is draining already`
-  if (!upstream.offers((one) => one !== target)) return `"${origin}" is the last target that can be used`
+  if (target === undefined) return { why: `"${origin}" is no target any more`, waits: false }
+  // Whoever takes it back by hand means it: nothing is waited for.
+  if (target.draining) return { why: `"${origin}" is draining already`, waits: false }
+  if (!upstream.offers((one) => one !== target))
+    return { why: `"${origin}" is the last target that can be used`, waits: true }
   // Not waited for: what it has under way it finishes.
   void upstream.drain(target, by)
   return {
     undo: () => {
-      if (upstream.targets.includes(target)) upstream.undrain(target, by)
+      if (!upstream.targets.includes(target) || !target.draining) return false
+      upstream.undrain(target, by)
+      return !target.draining
     },
     over: () => {
       if (!upstream.targets.includes(target)) return 'its target is gone'

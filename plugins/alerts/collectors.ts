@@ -78,7 +78,7 @@ export function collectorsOf(from: Collected): Collector[] {
     },
     {
       name: 'alert_actions_total',
-      help: 'Actions of alerts that were done, undone or refused.',
+      help: 'Actions of alerts that were done, undone, overruled by hand or refused.',
       type: 'counter',
       labels: ['rule', 'result'],
       collect: (add) => actions.collect(add),
@@ -98,6 +98,7 @@ export function collectorsOf(from: Collected): Collector[] {
       'usable',
     ),
     ofUpstream('alert_expected_targets', 'Targets of the tiers in use and of those before them.', 'expected'),
+    ofUpstream('alert_inflight', 'Attempts under way, upgraded connections left out.', 'inflight'),
     ofUpstream('alert_capacity', 'Attempts that eligible targets may have under way.', 'capacity'),
   ]
 }

@@ -4,6 +4,7 @@ import { read } from '../config/validate.ts'
 import type { Alert } from './engine/alert.ts'
 import { annotationsOf } from './notify/notification.ts'
 import type { Silence } from './notify/silences.ts'
+import { unknownLabel } from './rules/receiver-problems.ts'
 import type { AlertService } from './service.ts'
 
 const newSilence = object({
@@ -50,6 +51,11 @@ export function addEndpoints(admin: FastifyInstance, service: AlertService): voi
   admin.post('/alerts/silences', async ({ body }, reply) => {
     const now = Date.now()
     const { where, comment, until: date, for: duration } = read(newSilence, body)
+    const rules = service.alerts.map(({ rule }) => rule)
+    for (const name of Object.keys(where)) {
+      const why = unknownLabel(name, rules)
+      if (why !== undefined) throw refuse(400, why)
+    }
     if ((date === undefined) === (duration === undefined))
       throw refuse(
         400,

@@ -1,6 +1,11 @@
 import type { Server } from 'node:net'
 import { hostname } from 'node:os'
+import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { decorated } from '../config/decorated.ts'
+import type { Problem } from '../config/errors.ts'
+import { messageOf } from '../config/messages.ts'
+import type { Measures } from '../upstreams/measures.ts'
 import { collectorsOf, Tally } from './collectors.ts'
 import { addEndpoints } from './endpoints.ts'
 import { countersFrom } from './engine/sources.ts'
@@ -17,6 +22,19 @@ const LAST_TRY_MS = 2000
 const instanceAt = (address: ReturnType<Server['address']>): string =>
   `${hostname()}:${typeof address === 'object' ? address?.port : address}`
 
+/** Has the limits of the rules counted exactly. For when all plugins are loaded: metrics may come after this one. */
+function nameThresholds(
+  measures: Measures | undefined,
+  rules: Parameters<typeof thresholdsOf>[0],
+): Problem[] {
+  try {
+    for (const threshold of thresholdsOf(rules)) measures?.threshold(threshold)
+    return []
+  } catch (error) {
+    return [{ path: 'alerts.rules', message: messageOf(error) }]
+  }
+}
+
 export default fp(
   async (app) => {
     const { alerts, upstreams } = app.gateway
@@ -32,6 +50,7 @@ export default fp(
     )
     if (alerts === undefined) return
     const rules = compileRules(alerts.rules)
+    app.checkGateway(() => nameThresholds(decorated<Measures>(app, 'measures'), rules))
 
     const heard = new Heard()
     app.upstreams.onEvent((event) => heard.hear(event))
@@ -67,7 +86,7 @@ export default fp(
       app.addGuard({
         name: 'alerts',
         stage: 'address',
-        forRoute: (route) => shedding.guard(route, seconds),
+        forRoute: (route) => shedding.guard(route, () => app.splitOf(route), seconds),
       })
     }
 
@@ -80,8 +99,7 @@ export default fp(
 
     // Not earlier: metrics and the admin listener may have been loaded after this.
     app.addHook('onReady', async () => {
-      const { measures } = app
-      for (const threshold of thresholdsOf(rules)) measures.threshold(threshold)
+      const measures = decorated<Measures>(app, 'measures') as Measures
       const made = new AlertService(
         alerts,
         rules,
@@ -108,11 +126,11 @@ export default fp(
           },
           told(receiver, result, why) {
             notifications.add(receiver, result)
-            if (result !== 'delivered') app.log.warn({ receiver, result, why }, 'an alert was not delivered')
+            if (why !== '') app.log.warn({ receiver, result, why }, 'an alert was not delivered')
           },
           acted(rule, what, why) {
             actions.add(rule.name, what)
-            const level = what === 'undone' ? 'info' : 'warn'
+            const level = what === 'done' || what === 'refused' ? 'warn' : 'info'
             app.log[level]({ alert: rule.name, action: rule.action, why }, `an action of an alert is ${what}`)
           },
         },
@@ -121,7 +139,7 @@ export default fp(
         for (const result of ['delivered', 'failed', 'dropped']) notifications.prepare(name, result)
       for (const { name, action } of rules)
         if (action !== undefined)
-          for (const result of ['done', 'undone', 'refused']) actions.prepare(name, result)
+          for (const result of ['done', 'undone', 'overruled', 'refused']) actions.prepare(name, result)
       service = made
       const from = {
         service,
@@ -133,7 +151,8 @@ export default fp(
         gauge,
       }
       for (const collector of collectorsOf(from)) app.upstreams.measure(collector)
-      if (app.hasDecorator('admin') && app.admin !== null) addEndpoints(app.admin, service)
+      const admin = decorated<FastifyInstance>(app, 'admin')
+      if (admin !== undefined) addEndpoints(admin, service)
     })
 
     const round = (): void => {

@@ -6,9 +6,6 @@ import type { Delivered } from './notify/delivery.ts'
 import type { Notification } from './notify/notification.ts'
 import type { Outlets } from './notify/receivers.ts'
 
-/** Statuses after which another try may do better, as Alertmanager has it (`notify/util.go`: `Retrier`), and 408. */
-const mayPass = (status: number): boolean => status >= 500 || status === 429 || status === 408
-
 /** Why it failed, without the address: that may hold a secret. */
 function reason(error: unknown): string {
   const { name, cause } = error as Error & { cause?: { code?: unknown; message?: unknown } }
@@ -35,10 +32,9 @@ async function post(
     })
     // Nothing of it is needed; unread it would hold the connection. What goes wrong now does not undo the answer.
     response.body?.cancel().catch(() => {})
-    if (response.ok) return { ok: true }
-    return { ok: false, again: mayPass(response.status), why: `answered with ${response.status}` }
+    return response.ok ? { ok: true } : { ok: false, why: `answered with ${response.status}` }
   } catch (error) {
-    return { ok: false, again: true, why: reason(error) }
+    return { ok: false, why: reason(error) }
   }
 }
 
@@ -58,7 +54,7 @@ async function call(
   let late: NodeJS.Timeout | undefined
   let stopped = (): void => {}
   const over = new Promise<Delivered>((resolve) => {
-    stopped = () => resolve({ ok: false, again: true, why: 'no answer in time' })
+    stopped = () => resolve({ ok: false, why: 'no answer in time' })
     late = setTimeout(stopped, timeout).unref()
     signal.addEventListener('abort', stopped, { once: true })
   })
@@ -67,7 +63,7 @@ async function call(
       await run()
       return { ok: true }
     } catch (error) {
-      return { ok: false, again: true, why: messageOf(error) }
+      return { ok: false, why: messageOf(error) }
     }
   })()
   const delivered = await Promise.race([ran, over])

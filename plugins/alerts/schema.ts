@@ -31,7 +31,7 @@ function refuseTime(value: unknown): string | undefined {
 
 /** What is done while an alert fires, and undone when it is resolved: one of these. */
 const action = object({
-  /** The target gets no new requests. Not done if it is the last one that could be used. */
+  /** The target gets no new requests. Waits while it is the last one that could be used. */
   drain: optional(object({ upstream: upstreamName(), /** Its origin. */ target: text({ minLength: 1 }) })),
   /** The route's requests go to these upstreams, in these shares. */
   setSplit: optional(
@@ -99,7 +99,7 @@ const alerts = optional(
     /** The first alert of a group waits so long for others. Default 10s. */
     groupWait: withDefault(duration({ maximum: '1h' }), '10s'),
     /** What is new in a group is told of after so long. Default 1m. */
-    groupInterval: withDefault(duration({ maximum: '1d' }), '1m'),
+    groupInterval: withDefault(duration({ minimum: '10ms', maximum: '1d' }), '1m'),
     /** What goes on firing is told of again after so long. Default 4h. */
     repeatEvery: withDefault(duration({ minimum: '1s', maximum: '30d' }), '4h'),
     /** Alerts that nobody is told of for a while. More of them on the admin listener. */

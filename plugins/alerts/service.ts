@@ -8,8 +8,6 @@ import type { AlertsConfig } from './rules/compile.ts'
 import type { Rule } from './rules/rule.ts'
 
 export interface ServicePorts extends Omit<ReceiverPorts, 'silenced'>, Omit<ActionPorts, 'told'> {
-  /** Milliseconds since 1970. */
-  timeOfDay(): number
   /** Which gateway this is: the label `instance`. Its port is known when it listens. */
   instance(): string
   changed(change: Change): void
@@ -63,13 +61,11 @@ export class AlertService {
       for (const receiver of this.receivers) receiver.hear(change, now())
     }
     this.actions.look()
-    for (const receiver of this.receivers) receiver.round(now(), timeOfDay())
+    for (const receiver of this.receivers) receiver.wake()
   }
 
   /** Tells what has not been told yet, whatever its time, and resolves when it is told or has failed. */
   async finish(): Promise<void> {
-    const { now, timeOfDay } = this.#ports
-    for (const receiver of this.receivers) receiver.round(now(), timeOfDay(), true)
     await Promise.all(this.receivers.map((receiver) => receiver.finish()))
   }
 

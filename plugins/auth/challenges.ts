@@ -1,3 +1,12 @@
+import type { Refusal } from './authenticator.ts'
+
+/** The challenge of those that take bearer tokens (RFC 6750, 3). */
+export function bearerChallenge(realm: string): (refusal?: Refusal) => string {
+  const bare = `Bearer realm="${realm}"`
+  return (refusal) =>
+    refusal === undefined ? bare : `${bare}, error="${refusal.error}", error_description="${refusal.told}"`
+}
+
 function scheme(challenge: string): string {
   const end = challenge.indexOf(' ')
   return (end === -1 ? challenge : challenge.slice(0, end)).toLowerCase()

@@ -1,6 +1,7 @@
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
 import { written } from '../config/messages.ts'
+import { suggestion } from '../config/suggest.ts'
 import { apiKeyProblems } from './api-key/keys.ts'
 import { hashKey } from './api-key/node.ts'
 import type { Consumer, Consumers } from './consumers.ts'
@@ -48,10 +49,15 @@ function unusedProblems(auth: NonNullable<GatewayConfig['auth']>, consumers: Con
   return problems
 }
 
+interface Listening {
+  readonly listeners?: readonly { readonly tls?: { readonly clientCa?: string } }[]
+}
+
 /** Whether some listener asks its clients for certificates. */
-function asksForCertificates({ server, listeners }: Partial<GatewayConfig>): boolean {
+function asksForCertificates(config: GatewayConfig): boolean {
   // The plugin of further listeners may have been taken out.
-  return [server?.tls, ...(listeners ?? []).map(({ tls }) => tls)].some((tls) => tls?.clientCa !== undefined)
+  const { server, listeners = [] } = config as Pick<GatewayConfig, 'server'> & Listening
+  return [server.tls, ...listeners.map(({ tls }) => tls)].some((tls) => tls?.clientCa !== undefined)
 }
 
 function mtlsProblems(config: GatewayConfig): Problem[] {
@@ -72,6 +78,32 @@ function mtlsProblems(config: GatewayConfig): Problem[] {
   )
 }
 
+/** Issuers that may name certain consumers, where there is no such consumer, or no claim that says it. */
+function namingProblems(auth: Partial<NonNullable<GatewayConfig['auth']>>, consumers: Consumers): Problem[] {
+  const { jwt, introspection } = auth
+  const namers = [
+    ...(jwt?.issuers ?? []).map((issuer, i) => [written('auth', 'jwt', 'issuers', i), issuer] as const),
+    ...(introspection === undefined ? [] : [[written('auth', 'introspection'), introspection] as const]),
+  ]
+  return namers.flatMap(([path, { consumer, consumers: names }]) => {
+    if (names === undefined) return []
+    if (consumer === undefined) {
+      const message = 'does nothing without `consumer`, the claim that names one of them; add that'
+      return [{ path: `${path}.consumers`, message }]
+    }
+    return names.flatMap((name, i) =>
+      Object.hasOwn(consumers, name)
+        ? []
+        : [
+            {
+              path: `${path}.consumers[${i}]`,
+              message: `there is no consumer "${name}"; ${suggestion(name, Object.keys(consumers))}`,
+            },
+          ],
+    )
+  })
+}
+
 /** What the schema cannot say of consumers and of the kinds that know them. */
 export function consumerProblems(config: GatewayConfig): Problem[] {
   const { auth, consumers } = config
@@ -81,6 +113,7 @@ export function consumerProblems(config: GatewayConfig): Problem[] {
     ...signingKeyProblems(consumers, publicKeyProblem),
     ...unusedProblems(auth ?? ({} as NonNullable<typeof auth>), consumers),
     ...mtlsProblems(config),
+    ...namingProblems(auth ?? {}, consumers),
   ]
   const header = auth?.['api-key']?.header.toLowerCase() ?? ''
   if (TAKEN.has(header)) {

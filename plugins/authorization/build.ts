@@ -7,7 +7,7 @@ import { type Authorizer, type AuthorizerContext, type CreateAuthorizer, Denied 
 import { DEMANDS, type Demands, judge } from './demands.ts'
 import { forbidden, insufficientScope } from './errors.ts'
 import type { NamedAuthorizer } from './guard.ts'
-import { methodsOf, overridesOf } from './methods.ts'
+import { methodsOf } from './methods.ts'
 
 export type AuthorizationConfig = NonNullable<RouteConfig['authorization']>
 type Request = Parameters<Authorizer>[0]
@@ -42,13 +42,14 @@ function byIdentity(demands: Demands, realm: string | undefined, at: string): Au
 
 /** By the request's method, and by those that an upstream may take it for. */
 function byExpression(text: string, holds: (request: Request) => unknown, at: string): Authorizer {
-  const byOverride = /\bmethod\b/.test(text)
+  const asksMethod = /\bmethod\b/.test(text)
   return (request) => {
     if (holds(request) !== true) return new Denied(`${at}when: is not true`)
-    if (!byOverride) return true
-    for (const method of overridesOf(request)) {
+    if (!asksMethod) return true
+    for (const method of methodsOf(request)) {
+      if (method === request.method) continue
       if (holds(Object.create(request, { method: { value: method } })) !== true)
-        return new Denied(`${at}when: is not true for ${method}, which an upstream may take it for`)
+        return new Denied(`${at}when: is not true for ${method}, by which it is judged too`)
     }
     return true
   }

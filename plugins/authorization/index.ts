@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { decorated } from '../config/decorated.ts'
 import type { Problem } from '../config/errors.ts'
 import { NO_OPTIONS, optionProblems } from '../config/kind-options.ts'
 import { messageOf, written } from '../config/messages.ts'
@@ -66,7 +67,8 @@ export default fp(
     })
     const realm = (app.gateway as { readonly auth?: { readonly realm?: string } }).auth?.realm
     const building = (): Building => ({
-      compileExpression: app.hasDecorator('compileExpression') ? app.compileExpression : withoutExpressions,
+      compileExpression:
+        decorated<Building['compileExpression']>(app, 'compileExpression') ?? withoutExpressions,
       kinds,
       realm,
     })

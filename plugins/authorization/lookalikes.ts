@@ -5,7 +5,7 @@ import { readingsOf } from './readings.ts'
 export interface GuardedRoute {
   readonly config: {
     readonly path: string | RegExp
-    readonly host?: string
+    readonly host?: readonly string[]
     readonly upstream?: string
     readonly split?: object
     readonly auth?: unknown
@@ -133,13 +133,17 @@ export class Lookalikes<R extends GuardedRoute> {
   gaps(routeOf: (host: string, path: string, method: string) => R | undefined): Gap<R>[] {
     const gaps: Gap<R>[] = []
     for (const guarded of this.#demands.keys()) {
-      const { path, host = '' } = guarded.config
+      const { path, host: hosts = [''] } = guarded.config
       if (!guards(guarded) || isRegex(path)) continue
       const sample = path.replace(/:[A-Za-z_]\w*|\*/g, 'x')
-      const found = Map.groupBy(METHODS, (method) => routeOf(host.replace('*', 'x'), sample, method))
-      for (const [other, methods] of found) {
+      const asked = hosts.flatMap((host) =>
+        METHODS.map((method) => ({ host: host.replace('*', 'x'), method })),
+      )
+      const found = Map.groupBy(asked, ({ host, method }) => routeOf(host, sample, method))
+      for (const [other, takes] of found) {
         // Of one path, and by method or header: that is what it was written for.
         if (other === undefined || other.config.path === path || !forwards(other)) continue
+        const methods = [...new Set(takes.map(({ method }) => method))]
         if (!guards(other)) gaps.push({ guarded, other, methods })
       }
     }

@@ -1,6 +1,7 @@
 /** The methods by which a request is judged: its own, and those that an upstream may take it for. */
 
 import { conflated } from '../config/own-headers.ts'
+import { parameterName } from '../config/parameter-name.ts'
 
 /** With one of these a POST is another method to many frameworks, as with `_method` in its query or form. */
 const OVERRIDES: ReadonlySet<string> = new Set([
@@ -15,10 +16,29 @@ interface MethodRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
-const FORM_OVERRIDE = /[?&](?:_|%5f)(?:m|%6d)(?:e|%65)(?:t|%74)(?:h|%68)(?:o|%6f)(?:d|%64)=([^&]*)/gi
+/** Without any of these no name in a query is `_method` to anybody. */
+const MAY_OVERRIDE = /method|%/i
+
+/**
+ * Decoded as forms are (IIS knows `%u005f` besides), up to a NUL, which ends it for servers in C. Letters beyond ASCII
+ * need not come out right.
+ */
+function decoded(text: string): string {
+  const plain = text
+    .replaceAll('+', ' ')
+    .replace(/%(?:u00)?([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
+  const end = plain.indexOf('\0')
+  return (end < 0 ? plain : plain.slice(0, end)).trim()
+}
+
+/** What can be the name of a method (RFC 9110, 9.1). */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Z-]+$/
 
 function add(methods: Set<string>, text: string): void {
-  for (const one of text.split(',')) methods.add(one.trim().toUpperCase())
+  for (const one of text.split(',')) {
+    const method = one.trim().toUpperCase()
+    if (TOKEN.test(method)) methods.add(method)
+  }
 }
 
 const NONE: readonly string[] = []
@@ -31,15 +51,15 @@ export function overridesOf({ url, headers }: Omit<MethodRequest, 'method'>): It
     methods ??= new Set()
     add(methods, String(headers[name]))
   }
-  const query = url.indexOf('?')
-  if (query >= 0) {
-    for (const [, value = ''] of url.slice(query).matchAll(FORM_OVERRIDE)) {
+  const question = url.indexOf('?')
+  const query = question < 0 ? '' : url.slice(question + 1)
+  if (MAY_OVERRIDE.test(query)) {
+    // Some servers separate by semicolons too.
+    for (const pair of query.split(/[&;]/)) {
+      const equals = pair.indexOf('=')
+      if (equals < 0 || parameterName(decoded(pair.slice(0, equals))) !== '_method') continue
       methods ??= new Set()
-      try {
-        add(methods, decodeURIComponent(value))
-      } catch {
-        // What cannot be decoded is no method.
-      }
+      add(methods, decoded(pair.slice(equals + 1)))
     }
   }
   return methods ?? NONE

@@ -1,5 +1,5 @@
 import type { Outcome, PolicyContext } from '../upstreams/contract.ts'
-import { RollingCounts } from './rolling-counts.ts'
+import { RollingCount } from '../upstreams/rolling-count.ts'
 import { type Verdict, verdictOn } from './verdict.ts'
 
 export interface BreakerOptions {
@@ -43,7 +43,8 @@ export class Breaker {
   readonly #options: BreakerOptions
   readonly #context: PolicyContext
   readonly #told: BreakerListener
-  readonly #counts: RollingCounts
+  readonly #attempts: RollingCount
+  readonly #failures: RollingCount
   #state: BreakerState = 'closed'
   #since = Number.NEGATIVE_INFINITY
   #failuresInRow = 0
@@ -60,7 +61,8 @@ export class Breaker {
     this.#options = options
     this.#context = context
     this.#told = told
-    this.#counts = new RollingCounts(options.window)
+    this.#attempts = new RollingCount(options.window, context.now())
+    this.#failures = new RollingCount(options.window, context.now())
   }
 
   get state(): BreakerState {
@@ -119,10 +121,12 @@ export class Breaker {
   #count(failure: boolean): void {
     const now = this.#context.now()
     const { minimum, errorRatio, consecutive } = this.#options
-    this.#counts.add(failure, now)
+    this.#attempts.add(now)
     this.#failuresInRow = failure ? this.#failuresInRow + 1 : 0
     if (!failure) return
-    const { total, failed } = this.#counts
+    this.#failures.add(now)
+    const total = this.#attempts.sum(now)
+    const failed = this.#failures.sum(now)
     if (consecutive > 0 && this.#failuresInRow >= consecutive) {
       this.#openAgainAfterLull(now, `${this.#failuresInRow} failures in a row`)
     } else if (total >= minimum && failed >= errorRatio * total) {
@@ -138,7 +142,8 @@ export class Breaker {
       this.#reopened++
       this.#open(now, 'a probe failed')
     } else if (++this.#succeeded >= this.#options.successes) {
-      this.#counts.clear()
+      this.#attempts.clear()
+      this.#failures.clear()
       this.#failuresInRow = 0
       this.#enter('closed', now, `${this.#succeeded} probe${this.#succeeded === 1 ? '' : 's'} succeeded`)
     }

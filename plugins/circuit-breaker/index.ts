@@ -8,7 +8,11 @@ const TOGETHER_MS = 10
 export default fp(
   async (app) => {
     const { upstreams } = app.gateway
-    if (Object.values(upstreams).every(({ circuitBreaker }) => circuitBreaker === undefined)) return
+    if (Object.values(upstreams).every(({ circuitBreaker }) => !circuitBreaker.enabled)) return
+    const optionsOf = (upstream: string) => {
+      const options = upstreams[upstream]?.circuitBreaker
+      return options?.enabled === true ? options : undefined
+    }
     const context = { now: () => performance.now(), random: () => Math.random() }
 
     // One timer, for the breaker that is due next; there is none while all are closed.
@@ -25,12 +29,7 @@ export default fp(
       wakesAt = Number.POSITIVE_INFINITY
       wakeAt(source.wake())
     }
-    const source = new BreakerSource(
-      (name) => upstreams[name]?.circuitBreaker,
-      app.upstreams,
-      context,
-      wakeAt,
-    )
+    const source = new BreakerSource(optionsOf, app.upstreams, context, wakeAt)
     for (const { targets } of app.upstreams.upstreams.values()) {
       for (const target of targets) source.follow(target)
     }

@@ -1,11 +1,11 @@
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
-import { decimal, duration, integer, object, oneOf, optional, withDefault } from '../config/kit.ts'
+import { decimal, duration, integer, oneOf, switchable, withDefault } from '../config/kit.ts'
 import { written } from '../config/messages.ts'
 
-/** Gives up on what fails for a while, then tries it with single requests. Default off. */
-const circuitBreaker = optional(
-  object({
+/** Gives up on what fails for a while, then tries it with single requests. Default off; `true` takes all defaults. */
+const circuitBreaker = withDefault(
+  switchable({
     /** One breaker for each target, or one for the upstream as a whole. Default `'target'`. */
     scope: withDefault(oneOf(['target', 'upstream']), 'target'),
     /** It opens when this share of the attempts in the window failed. Default 0.5. */
@@ -28,13 +28,14 @@ const circuitBreaker = optional(
     /** It closes when this many of them have succeeded. Default 2. */
     successes: withDefault(integer({ minimum: 1, maximum: 1000 }), 2),
   }),
+  false,
 )
 
 export const schema = { upstream: { circuitBreaker } }
 
 export function check({ upstreams }: GatewayConfig): readonly Problem[] {
   return Object.entries(upstreams).flatMap(([name, { circuitBreaker: breaker }]) => {
-    if (breaker === undefined || breaker.maxOpenFor >= breaker.openFor) return []
+    if (breaker.maxOpenFor >= breaker.openFor) return []
     const message = `must not be below openFor (${breaker.openFor} ms), is ${breaker.maxOpenFor} ms; raise it or lower openFor`
     return [{ path: written('upstreams', name, 'circuitBreaker', 'maxOpenFor'), message }]
   })

@@ -1,12 +1,6 @@
-import type {
-  HealthSource,
-  Outcome,
-  PolicyContext,
-  Target,
-  UpstreamRegistry,
-  Veto,
-} from '../upstreams/contract.ts'
+import type { Outcome, PolicyContext, Target, UpstreamRegistry } from '../upstreams/contract.ts'
 import type { UpstreamEvent } from '../upstreams/events.ts'
+import type { HealthSource, Veto } from '../upstreams/health-source.ts'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts'
 
 export interface CircuitBreakerOptions extends BreakerOptions {

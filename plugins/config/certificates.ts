@@ -72,17 +72,17 @@ export class ListenerCertificates {
    * Reads the files again. What is fit is shown to connections made from now on; sessions of before are not resumed. With
    * another `clientCa` connections of before are told to go: who they come from was found out by the old one.
    * @param now milliseconds since 1970
-   * @returns whether anything has changed, and why something has not
+   * @returns whether anything has changed, `clientCa` above all, and why something has not
    */
-  renew(now: number): { changed: boolean; problems: readonly Problem[] } {
+  renew(now: number): { changed: boolean; clientCa: boolean; problems: readonly Problem[] } {
     const { tls, problems } = renewTls(this.#served, this.#config, this.place, now)
-    if (tls === this.#served) return { changed: false, problems }
-    const another = tls.clientCa !== this.#served.clientCa
+    if (tls === this.#served) return { changed: false, clientCa: false, problems }
+    const clientCa = tls.clientCa !== this.#served.clientCa
     this.#contexts = this.#contextsOf(tls)
     this.#served = tls
     for (const listener of this.#listeners) listener.setSecureContext(this.#first)
-    if (another) for (const connections of this.#open.values()) connections.end()
-    return { changed: true, problems }
+    if (clientCa) for (const connections of this.#open.values()) connections.end()
+    return { changed: true, clientCa, problems }
   }
 
   /** When each of them ends. */
@@ -107,8 +107,8 @@ export class Certificates {
   readonly #toTargets: readonly CertificateEnd[]
 
   constructor(config: GatewayConfig) {
-    // Undefined where the plugin has been taken out.
-    const listeners = (config.listeners ?? []) as readonly { readonly tls?: ListenerTls }[]
+    // The plugin may have been taken out.
+    const { listeners = [] } = config as { readonly listeners?: readonly { readonly tls?: ListenerTls }[] }
     const places = [
       ['server.tls', config.server.tls as ListenerTls | undefined] as const,
       ...listeners.map(({ tls }, index) => [`listeners[${index}].tls`, tls] as const),

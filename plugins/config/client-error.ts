@@ -40,7 +40,7 @@ export const UNKNOWN_VERSION: Answer = [
 ]
 
 /** How long a refused client is read from, so that the answer is not lost to a reset, in milliseconds. */
-const LINGER_MS = 1000
+const REFUSED_LINGER_MS = 1000
 
 function bodyOf([status, title, detail]: Answer): string {
   const code = status === 501 ? 'GTW_NOT_IMPLEMENTED' : 'GTW_BAD_REQUEST'
@@ -61,7 +61,7 @@ function end(socket: Duplex, answer: Answer): void {
  * it and the client might never see the answer; so it is read to its end, for a moment.
  */
 export function linger(socket: Duplex): void {
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+  const timer = setTimeout(() => socket.destroy(), REFUSED_LINGER_MS)
   socket.once('close', () => clearTimeout(timer))
   socket.on('error', () => {})
   socket.on('end', () => socket.destroy())

@@ -25,8 +25,10 @@ export function endAfterCrash(app: FastifyInstance, drain: number): void {
   app.addHook('preClose', async () => {
     if (!crashed) return
     const withinMs = drain + LAST_MS
-    app.log.fatal({ withinMs }, 'an error that nobody caught ends the process')
+    // First of all: whatever comes after it may fail. And it is logged as any other line is, since pino's `fatal`
+    // stops the process until the line is written, which it may never be.
     setTimeout(() => process.exit(1), withinMs).unref()
+    app.log.error({ withinMs }, 'an error that nobody caught ends the process')
   })
   app.addHook('onClose', async () => {
     if (!listening) return

@@ -1,4 +1,3 @@
-import type { FastifyInstance } from 'fastify'
 import { isAddress } from './addresses.ts'
 
 /** As some proxies write it (Azure Application Gateway): with a port, or as RFC 7239 has it, in brackets and quotes. */
@@ -23,16 +22,4 @@ export function plainForwardedFor(header: string): string {
     .filter((entry) => entry !== '')
     .map(addressOf)
     .join(', ')
-}
-
-/**
- * Has what proxies say of clients read as addresses before anybody asks for `request.ip`: with its port, one client would
- * be another one with each connection. To be called before any hook is added that asks for it.
- */
-export function readForwardedFor(app: FastifyInstance): void {
-  app.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
-    const header = headers['x-forwarded-for']
-    if (header !== undefined) headers['x-forwarded-for'] = plainForwardedFor(String(header))
-    done()
-  })
 }

@@ -1,4 +1,4 @@
-import http2 from 'node:http2'
+import http2, { type ServerHttp2Stream } from 'node:http2'
 import type { GatewayHttp2Request } from './http2-request.ts'
 
 type WriteInformation = (status: number, headers?: Readonly<Record<string, string | string[]>>) => boolean
@@ -9,6 +9,20 @@ function encodingOf([encoding]: readonly unknown[]): BufferEncoding {
   return typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'
 }
 
+function destroyClosed(stream: ServerHttp2Stream): void {
+  stream.destroy()
+}
+
+/**
+ * Node destroys a stream that was closed with NO_ERROR only once all of its body is read. Whoever has refused or given
+ * up the body reads no more of it, and the stream would keep its whole session for ever.
+ */
+function push(this: ServerHttp2Stream, chunk: Buffer | null): boolean {
+  // A closed stream has nothing more to bring, and this is how Node says so. Not at once: it is in the middle of it.
+  if (chunk === null && this.closed && !this.destroyed) setImmediate(destroyClosed, this)
+  return Object.getPrototypeOf(this).push.call(this, chunk)
+}
+
 /** Node's own, where it differs from what the same calls do with HTTP/1.1. */
 export class GatewayHttp2Response extends http2.Http2ServerResponse<GatewayHttp2Request> {
   /** Of the body, handed over so far: a connection that others share cannot tell. */
@@ -16,7 +30,8 @@ export class GatewayHttp2Response extends http2.Http2ServerResponse<GatewayHttp2
 
   constructor(...parameters: ConstructorParameters<typeof http2.Http2ServerResponse>) {
     super(...parameters)
-    // A body that nobody reads to its end keeps its stream, and so the whole session, from ever closing.
+    Object.assign(this.stream, { push })
+    // And it is closed only once all of its body has come: what nobody wants of it is let in when the answer is out.
     // (The response's own `finish` comes only after that.)
     this.stream.once('finish', () => this.req.resume())
     // Node leaves it undefined: who comes too late for `close` would wait for it for ever.

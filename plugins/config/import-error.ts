@@ -17,7 +17,7 @@ function placeOf(thrown: unknown): string | undefined {
   const marks = lines.find((line) => /^\s*\^+$/.test(line))
   if (shown !== null && marks !== undefined) return at(shown[1] as string, shown[2], marks.indexOf('^') + 1)
   for (const line of lines) {
-    const frame = /^\s+at .*?((?:file:\/\/|\/|[A-Za-z]:\\)[^()]*):(\d+):(\d+)\)?$/.exec(line)
+    const frame = /^\s+at (?:.*\()?((?:file:\/\/|\/|[A-Za-z]:\\)[^()]*):(\d+):(\d+)\)?$/.exec(line)
     const place = frame === null ? undefined : at(frame[1] as string, frame[2], frame[3])
     if (place !== undefined) return place
   }

@@ -4,7 +4,6 @@ import { type Certificates, certificatesOf } from './certificates.ts'
 import { endAfterCrash } from './crash.ts'
 import type { GatewayConfig } from './define.ts'
 import type { Problem } from './errors.ts'
-import { readForwardedFor } from './forwarded-for.ts'
 import type { LoadedGateway } from './load.ts'
 import { tellOfRequestEnds } from './request-end.ts'
 
@@ -28,7 +27,6 @@ export default fp<{ gateway: LoadedGateway }>(
   async (app, { gateway }) => {
     const checks: ((written: GatewayConfig) => readonly Problem[])[] = []
     openTogether(app.server, gateway.ports)
-    if (gateway.config.server.trustProxy.length > 0) readForwardedFor(app)
     tellOfRequestEnds(app)
     endAfterCrash(app, gateway.config.server.drain)
     app.decorate('gateway', gateway.config)

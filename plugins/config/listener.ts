@@ -8,6 +8,7 @@ import type { GatewayConfig } from './define.ts'
 import { continueWhenRead, entrance, type Handler } from './entrance.ts'
 import { GatewayHttp2Request } from './http2-request.ts'
 import { GatewayHttp2Response } from './http2-response.ts'
+import { rememberPeers, rememberSessions } from './peer.ts'
 import { bothInPlain } from './plain-http2.ts'
 import { REFUSED, type Tell } from './refused.ts'
 import { limitRequests } from './request-count.ts'
@@ -63,6 +64,9 @@ function create(
     maxHeaderListPairs: 256,
     // MB. As many streams as there may be, each with what is buffered for a slow reader; Node's 10 are too few.
     maxSessionMemory: 32,
+    // What a target says twice is passed on as it is. Node would throw instead, wherever the head or the trailers happen
+    // to be sent: out of a timer, or of its own inside, where nothing but the process is left to catch it.
+    strictSingleValueFields: false,
     Http1ServerResponse: GatewayResponse,
     Http2ServerRequest: GatewayHttp2Request,
     Http2ServerResponse: GatewayHttp2Response,
@@ -75,6 +79,7 @@ function create(
       { ...http2Options, ...options, allowHTTP1: true },
       handler as never,
     )
+    rememberSessions(listener)
     limitUploads(listener, limits.requestTimeout)
     return endHandshakes(certificates.serve(listener as unknown as http.Server))
   }
@@ -82,6 +87,7 @@ function create(
   if (withHttp2) {
     const h2 = http2.createServer(http2Options, handler as never)
     h2.setTimeout(server.idleTimeout)
+    rememberSessions(h2)
     serveAll(h2, tell)
     limitUploads(h2, limits.requestTimeout)
     if (server.requestsPerConnection > 0) limitRequests(h2, server.requestsPerConnection)
@@ -106,6 +112,7 @@ export function createServer(
   listener.setTimeout(server.idleTimeout)
   listener.maxRequestsPerSocket = server.requestsPerConnection
   if (server.requestsPerConnection > 0) limitRequests(listener, server.requestsPerConnection)
+  rememberPeers(listener)
   listener.on(certificates === undefined ? 'connection' : 'secureConnection', rememberUnsent)
   serveAll(listener, tell)
   if (main !== undefined) {

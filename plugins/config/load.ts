@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { GatewayConfig, SchemaModule } from './define.ts'
@@ -6,7 +6,7 @@ import type { Problem } from './errors.ts'
 import { importProblem, knownAs } from './import-error.ts'
 import { list, nonEmptyList, object, record } from './kit.ts'
 import { freezePlain, isObject } from './plain.ts'
-import { mainPort, type PortUse, portClashes } from './ports.ts'
+import { mainPort, mainPortProblems, type PortUse, portClashes } from './ports.ts'
 import type { Properties, Schema } from './typed.ts'
 import { validate } from './validate.ts'
 
@@ -131,7 +131,12 @@ export async function loadGateway(
     const loaded = await readGateway({ upstreams: {}, routes: [] }, file)
     return { ...loaded, problems: [{ path: '', message }] }
   }
-  if (!existsSync(absolute)) return wrong(`no such file; set GATEWAY_CONFIG to the path of your config`)
+  const there = statSync(absolute, { throwIfNoEntry: false })
+  if (there?.isFile() !== true) {
+    return wrong(
+      `${there === undefined ? 'no such file' : 'is no file'}; set GATEWAY_CONFIG to the path of your config`,
+    )
+  }
   let input: unknown
   try {
     input = await importConfig(absolute)
@@ -141,5 +146,6 @@ export async function loadGateway(
   if (!isObject(input)) {
     return wrong('exports no config; write `export default defineGateway({ ... })`')
   }
-  return readGateway(input, file, loadSchemas(), mainPort(process.argv[1], process.env))
+  const loaded = await readGateway(input, file, loadSchemas(), mainPort(process.argv[1], process.env))
+  return { ...loaded, problems: [...mainPortProblems(process.env), ...loaded.problems] }
 }

@@ -43,15 +43,25 @@ export function isFastifyCli(script: string | undefined): boolean {
   return /(?:^|[/\\])fastify(?:-cli[/\\]|$)/.test(script ?? '')
 }
 
+type Environment = Readonly<Record<string, string | undefined>>
+
+const portVariable = (env: Environment): string => (env['FASTIFY_PORT'] ? 'FASTIFY_PORT' : 'PORT')
+
+/** What fastify-cli would hand on for a port all the same. */
+export function mainPortProblems(env: Environment): Problem[] {
+  const name = portVariable(env)
+  const value = env[name] || '0'
+  if (/^\d{1,5}$/.test(value) && Number(value) < 65_536) return []
+  const message = `the variable ${name} is no port, but ${JSON.stringify(value)}; give it a number up to 65535, or none`
+  return [{ path: '', message }]
+}
+
 /**
  * The main port as the environment says it, for those who check a config without starting it. Undefined where it says
  * nothing, and under `fastify start`: there a flag may say otherwise, and what `listen` is told is looked at.
  */
-export function mainPort(
-  script: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-): PortUse | undefined {
-  const port = Number(env['FASTIFY_PORT'] || env['PORT'])
+export function mainPort(script: string | undefined, env: Environment): PortUse | undefined {
+  const port = Number(env[portVariable(env)])
   if (isFastifyCli(script) || !Number.isInteger(port) || port <= 0) return undefined
   // As `npm start` has it.
   return { path: '', name: MAIN_PORT, port, host: env['FASTIFY_ADDRESS'] || '0.0.0.0' }

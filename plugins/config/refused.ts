@@ -19,6 +19,8 @@ export const REFUSAL_REASONS = [
   'connect',
   'version',
   'method',
+  /** There are as many connections as there are file descriptors for. */
+  'too-many-connections',
 ] as const
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number]

@@ -103,7 +103,14 @@ export function tellOfRequestEnds(app: FastifyInstance): void {
     starts.push(listener)
   })
   const tell = (reply: FastifyReply, end: RequestEnd): void => {
-    for (const listener of listeners) listener(reply.request, reply, end)
+    for (const listener of listeners) {
+      try {
+        listener(reply.request, reply, end)
+      } catch (error) {
+        // Told by the connection's event: nobody else would catch it, and the others are to hear all the same.
+        reply.log.error({ err: error }, 'who hears of the ends of requests has failed')
+      }
+    }
   }
   const tellLater = (reply: FastifyReply, end: RequestEnd): void =>
     tell(reply, { ...end, totalMs: performance.now() - end.startedAt })

@@ -23,8 +23,7 @@ function requestIds(trustProxy: readonly string[]): (raw: IncomingMessage) => st
   let count = 0
   return ({ headers, socket }) => {
     const given = headers['x-request-id']
-    if (typeof given === 'string' && REQUEST_ID.test(given) && trusts(socket.remoteAddress ?? ''))
-      return given
+    if (typeof given === 'string' && REQUEST_ID.test(given) && trusts(socket.remoteAddress)) return given
     count++
     return `${process}-${count.toString(36)}`
   }

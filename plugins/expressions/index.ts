@@ -1,17 +1,20 @@
 import { createRequire } from 'node:module'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import type { expressionCompiler } from './compile.ts'
+import type { expressionCompiler, Wanted } from './compile.ts'
+import type { Plain } from './plain.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /**
      * Compiles an expression of CEL over the variables `request` and `identity`; see docs/authorization.md. Throws
      * an `ExpressionError` that says what is wrong and where.
-     * @param wanted the type that its value has to have, where it can be told
-     * @returns its value for a request; throws an `EvaluationError` where it has none, which is never to be taken for a yes
+     * @param wanted what its value has to serve for, where it can be told: `'bool'`, `'number'`, or `'key'`, by which
+     *   requests are told apart
+     * @returns its value for a request, as JSON has it; throws an `EvaluationError` where it has none, which is never to
+     *   be taken for a yes
      */
-    compileExpression(text: string, wanted?: 'bool'): (request: FastifyRequest) => unknown
+    compileExpression(text: string, wanted?: Wanted): (request: FastifyRequest) => Plain
   }
 }
 

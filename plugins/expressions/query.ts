@@ -1,4 +1,5 @@
 /** The query as expressions see it. */
+import { parameterName } from '../config/parameter-name.ts'
 import { EvaluationError } from './errors.ts'
 
 const DECODED_SPACE = /\+/g
@@ -15,20 +16,25 @@ function decoded(text: string): string {
 const SEVERAL: unique symbol = Symbol('several')
 
 /**
- * Parameters by name, decoded. One that is given more than once has no value, and asking for it is an error: this
- * gateway and the upstream might each take another one of them.
+ * Parameters by name, decoded. One that is given more than once, in another spelling too that some upstream may take for
+ * it, has no value, and asking for it is an error: this gateway and the upstream might each take another one of them.
  */
 export class QueryMap implements ReadonlyMap<string, string> {
   readonly #values = new Map<string, string | typeof SEVERAL>()
 
   /** @param query raw, with its leading `?`, or `''` */
   constructor(query: string) {
+    const spellings = new Map<string, string>()
     for (const pair of query.slice(1).split('&')) {
       if (pair === '') continue
       const equals = pair.indexOf('=')
       const name = decoded(equals < 0 ? pair : pair.slice(0, equals))
       const value = decoded(equals < 0 ? '' : pair.slice(equals + 1))
-      this.#values.set(name, this.#values.has(name) ? SEVERAL : value)
+      const same = parameterName(name)
+      const other = spellings.get(same)
+      spellings.set(same, name)
+      this.#values.set(name, other === undefined ? value : SEVERAL)
+      if (other !== undefined) this.#values.set(other, SEVERAL)
     }
   }
 

@@ -1,10 +1,11 @@
 import fp from 'fastify-plugin'
 import type { GatewayConfig } from '../config/define.ts'
 import { parseDuration } from '../config/units.ts'
+import type { RollingCount } from '../upstreams/rolling-count.ts'
 import { budgetCollectors } from './collectors.ts'
 import { type HedgeOptions, Hedging, quantileOf } from './hedging.ts'
 import { RetryAfter } from './retry-after.ts'
-import { type OpenBudget, RecentCount, retryBudget } from './retry-budget.ts'
+import { type OpenBudget, recentCount, retryBudget } from './retry-budget.ts'
 import { failoverPolicy } from './retry-policy.ts'
 
 /** How often targets that were spared are looked at. */
@@ -15,7 +16,7 @@ type Options = GatewayConfig['upstreams'][string]['failover']
 interface Kept {
   readonly options: Options
   readonly hedge: HedgeOptions
-  readonly requests: RecentCount
+  readonly requests: RollingCount
   readonly retries: OpenBudget
   readonly hedges: OpenBudget
 }
@@ -27,7 +28,7 @@ export default fp(
     for (const [name, { failover }] of Object.entries(app.gateway.upstreams)) {
       const { budget, hedge } = failover
       const quantile = quantileOf(hedge.after)
-      const requests = new RecentCount(context.now)
+      const requests = recentCount(context.now)
       const hedges = { ratio: hedge.maxExtra, minPerSecond: hedge.minPerSecond }
       kept.set(name, {
         options: failover,
@@ -68,7 +69,7 @@ export default fp(
     app.addHook('onClose', async () => clearInterval(sweeping))
 
     app.upstreams.subscribe((target, { kind }) => {
-      if (kind !== 'abandoned') of(target.upstream).requests.add()
+      if (kind !== 'abandoned') of(target.upstream).requests.add(context.now())
     })
   },
   { name: 'failover', dependencies: ['config', 'upstreams'] },

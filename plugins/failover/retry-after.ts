@@ -1,4 +1,5 @@
-import type { HealthSource, Outcome, PolicyContext, Target } from '../upstreams/contract.ts'
+import type { Outcome, PolicyContext, Target } from '../upstreams/contract.ts'
+import type { HealthSource } from '../upstreams/health-source.ts'
 
 /** What a target that asked to be left alone gets of its usual traffic: with all of them busy, somebody has to serve. */
 const SHARE = 0.05

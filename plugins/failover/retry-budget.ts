@@ -1,3 +1,5 @@
+import { RollingCount } from '../upstreams/rolling-count.ts'
+
 /** Seconds over which requests and retries are counted. */
 const WINDOW_SECONDS = 10
 
@@ -23,37 +25,9 @@ export interface OpenBudget extends RetryBudget {
   readonly refusals: number
 }
 
-/** What happened in the last ten seconds, second by second. */
-export class RecentCount {
-  readonly #now: () => number
-  readonly #counts = new Float64Array(WINDOW_SECONDS)
-  #second: number
-
-  /** @param now milliseconds, monotonic */
-  constructor(now: () => number) {
-    this.#now = now
-    this.#second = Math.floor(now() / 1000)
-  }
-
-  add(): void {
-    const slot = this.#slot()
-    this.#counts[slot] = (this.#counts[slot] as number) + 1
-  }
-
-  sum(): number {
-    this.#slot()
-    return this.#counts.reduce((total, one) => total + one, 0)
-  }
-
-  #slot(): number {
-    const current = Math.floor(this.#now() / 1000)
-    // What is older than the window is forgotten; after a long silence that is everything.
-    for (let passed = Math.min(current - this.#second, WINDOW_SECONDS); passed > 0; passed--) {
-      this.#counts[(current - passed + 1) % WINDOW_SECONDS] = 0
-    }
-    this.#second = current
-    return current % WINDOW_SECONDS
-  }
+/** Of what a budget is reckoned from. */
+export function recentCount(now: () => number): RollingCount {
+  return new RollingCount(WINDOW_SECONDS * 1000, now())
 }
 
 /**
@@ -67,27 +41,27 @@ export class RecentCount {
 export function retryBudget(
   { ratio, minPerSecond }: RetryBudgetOptions,
   now: () => number,
-  requests = new RecentCount(now),
+  requests = recentCount(now),
 ): OpenBudget {
-  const retries = new RecentCount(now)
+  const retries = recentCount(now)
   let refusals = 0
-  const allowed = (): number => ratio * requests.sum() + minPerSecond * WINDOW_SECONDS
+  const allowed = (): number => ratio * requests.sum(now()) + minPerSecond * WINDOW_SECONDS
   return {
     get refusals() {
       return refusals
     },
     left() {
-      return Math.max(0, Math.floor(allowed() - retries.sum()))
+      return Math.max(0, Math.floor(allowed() - retries.sum(now())))
     },
     deposit() {
-      requests.add()
+      requests.add(now())
     },
     withdraw() {
-      if (retries.sum() + 1 > allowed()) {
+      if (retries.sum(now()) + 1 > allowed()) {
         refusals++
         return false
       }
-      retries.add()
+      retries.add(now())
       return true
     },
   }

@@ -49,7 +49,7 @@ const failover = section({
   }),
   /**
    * A request that may be repeated, and that takes longer than most, is sent to a second target as well. The first
-   * whole answer wins, the other attempt is cancelled. `false` turns it off.
+   * whole answer wins, the other attempt is cancelled. Where that one is silent too, there is a third. `false` turns it off.
    */
   hedge: withDefault(hedge, {}),
 })

@@ -1,5 +1,10 @@
-/** What one check came to. `why` is for operators and may be technical. */
-export type CheckResult = { readonly ok: true } | { readonly ok: false; readonly why: string }
+/**
+ * What one check came to. `why` is for operators and may be technical. `ours`: it could not be made, since this machine
+ * has run short of something; it says nothing of the target. Default false.
+ */
+export type CheckResult =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly why: string; readonly ours?: boolean }
 
 export interface Thresholds {
   /** Passed checks in a row that bring an unhealthy target back. */

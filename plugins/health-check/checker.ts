@@ -103,11 +103,13 @@ export class Checker {
     const result = await this.#around.check(one.target, controller.signal)
     // Removed or stopped meanwhile: nobody wants to know any more.
     if (controller.signal.aborted) return
-    one.tookMs = context.now() - began
-    if (result.ok) one.passed++
-    else one.failed++
     const before = one.state.status
-    one.state = afterCheck(one.state, result.ok, one.plan)
+    if (result.ok || result.ours !== true) {
+      one.tookMs = context.now() - began
+      if (result.ok) one.passed++
+      else one.failed++
+      one.state = afterCheck(one.state, result.ok, one.plan)
+    }
     const pause = pauseAfter(one.state, one.plan, context.random) - (context.now() - began)
     this.#wait(one, Math.max(0, pause))
     const { status } = one.state

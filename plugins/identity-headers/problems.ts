@@ -3,6 +3,7 @@ import type { Problem } from '../config/errors.ts'
 import { written } from '../config/messages.ts'
 import { conflated } from '../config/own-headers.ts'
 import { hashBits, keyProblem } from './sign.ts'
+import { OWN_CLAIMS, toldAs } from './token.ts'
 
 /** Headers that mean something else, or that the gateway says already. */
 const TAKEN =
@@ -12,7 +13,7 @@ const TAKEN =
 interface Credentials {
   readonly auth?: {
     readonly 'api-key'?: { readonly header: string }
-    readonly jwt?: { readonly from: { readonly header?: string } }
+    readonly jwt?: { readonly from: { readonly header?: string }; readonly issuers: readonly unknown[] }
   }
 }
 
@@ -22,13 +23,30 @@ function credentialHeaders({ auth }: Credentials): ReadonlySet<string> {
   return new Set(headers.flatMap((header) => (header === undefined ? [] : [conflated(header)])))
 }
 
+/** Names of the token's claims that are taken, by the gateway or by another claim. */
+function claimProblems(claims: readonly string[], say: (message: string, index: number) => void): void {
+  const paths = new Map<string, string>()
+  for (const [index, path] of claims.entries()) {
+    const name = toldAs(path)
+    const other = paths.get(name)
+    if (OWN_CLAIMS.has(name))
+      say(`would be told as "${name}", which the token says already; tell it in a header instead`, index)
+    else if (other !== undefined)
+      say(`would be told as "${name}", like "${other}"; tell one of them in a header instead`, index)
+    paths.set(name, path)
+  }
+}
+
+/** By one of these it can be told which issuer's caller it is. */
+const OF_ISSUER: ReadonlySet<string> = new Set(['id', 'claims.iss'])
+
 /** What a schema cannot say of `identityHeaders`. */
 export function identityHeaderProblems(config: GatewayConfig): Problem[] {
   const { identityHeaders, routes } = config
   if (identityHeaders === undefined) return []
   const credentials = credentialHeaders(config as Credentials)
   const problems: Problem[] = []
-  const say = (message: string, ...steps: string[]): void => {
+  const say = (message: string, ...steps: (string | number)[]): void => {
     problems.push({ path: written('identityHeaders', ...steps), message })
   }
   const { headers, jwt } = identityHeaders
@@ -42,7 +60,15 @@ export function identityHeaderProblems(config: GatewayConfig): Problem[] {
     own.add(name)
   }
   for (const name of Object.keys(headers)) take(name, 'headers', name)
+  const sources = Object.values(headers)
+  const issuers = (config as Credentials).auth?.jwt?.issuers.length ?? 0
+  if (issuers > 1 && sources.includes('name') && !sources.some((source) => OF_ISSUER.has(source)))
+    say(
+      `tells names of ${issuers} issuers, each of which may have one of that name; tell "claims.iss" or "id" too`,
+      'headers',
+    )
   if (jwt !== undefined) {
+    claimProblems(jwt.claims, (message, index) => say(message, 'jwt', 'claims', index))
     take(jwt.header, 'jwt', 'header')
     const { secret, privateKey } = jwt
     const algorithm = jwt.algorithm ?? (secret === undefined ? 'RS256' : 'HS256')

@@ -43,7 +43,10 @@ const jwt = object({
   audience: optional(text({ minLength: 1 })),
   /** How long it is good for. One is used for half of that, for all requests of a caller. Default 30s. */
   lifetime: withDefault(duration({ minimum: '2s', maximum: '1h' }), '30s'),
-  /** Claims of the caller that are told too: `['org.id']` is told as `id`. Default none. */
+  /**
+   * Claims of the caller that are told too: `['org.id']` is told as `id`, a claim whose name is a URL by all of it.
+   * Default none.
+   */
   claims: withDefault(list(text({ minLength: 1 })), []),
 })
 
@@ -52,11 +55,13 @@ const identityHeaders = optional(
   object({
     /**
      * What is told under which name. Default `{ 'x-identity-name': 'name', 'x-identity-kind': 'kind',
-     * 'x-identity-consumer': 'consumer', 'x-identity-scopes': 'scopes', 'x-identity-roles': 'roles' }`.
+     * 'x-identity-issuer': 'claims.iss', 'x-identity-consumer': 'consumer', 'x-identity-scopes': 'scopes',
+     * 'x-identity-roles': 'roles' }`.
      */
     headers: withDefault(record(source), {
       'x-identity-name': 'name',
       'x-identity-kind': 'kind',
+      'x-identity-issuer': 'claims.iss',
       'x-identity-consumer': 'consumer',
       'x-identity-scopes': 'scopes',
       'x-identity-roles': 'roles',

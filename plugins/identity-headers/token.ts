@@ -5,7 +5,7 @@ import { claimAt, type Identity } from '../upstreams/identity.ts'
 export interface TokenOptions {
   readonly issuer: string
   readonly lifetimeMs: number
-  /** Paths of claims of the identity that are told too, under the last step of their path. */
+  /** Claims of the identity that are told too, each as `toldAs` says. */
   readonly claims: readonly string[]
   /** Header of the token, as JSON. */
   readonly header: object
@@ -13,6 +13,17 @@ export interface TokenOptions {
   sign(text: string): string
   /** Milliseconds since 1970. */
   now(): number
+}
+
+/** What the token says by itself, and what says something of the token (RFC 7519, 4.1) and not of the caller. */
+export const OWN_CLAIMS: ReadonlySet<string> = new Set([
+  ...['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti'],
+  ...['kind', 'issuer', 'consumer', 'plan', 'scope', 'roles'],
+])
+
+/** The name under which a claim is told: the last step of its path. A URL, which has dots of its own, is no path. */
+export function toldAs(path: string): string {
+  return path.includes('/') ? path : path.slice(path.lastIndexOf('.') + 1)
 }
 
 /** So many tokens are remembered, one for each caller and audience. */
@@ -60,10 +71,12 @@ export class TokenMaker {
     const told: Record<string, unknown> = {}
     for (const path of this.#options.claims) {
       const value = claimAt(claims, path)
-      if (value !== undefined) told[path.slice(path.lastIndexOf('.') + 1)] = value
+      if (value !== undefined) told[toldAs(path)] = value
     }
+    // Two issuers may have a caller of one name each.
+    const issuer = claimAt(claims, 'iss')
     // Last, so that no claim takes the place of what the gateway says itself.
-    return { ...told, sub: name, kind, consumer, plan, scope: scopes.join(' '), roles }
+    return { ...told, sub: name, kind, issuer, consumer, plan, scope: scopes.join(' '), roles }
   }
 
   #make(said: string, audience: string, now: number): string {

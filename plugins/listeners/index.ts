@@ -8,6 +8,7 @@ import { createServer } from '../config/listener.ts'
 import { MAIN_PORT } from '../config/ports.ts'
 import { REFUSED, type Refusal } from '../config/refused.ts'
 import { Connections } from './connections.ts'
+import { descriptorLimit, roomIn } from './descriptors.ts'
 import { redirectToHttps } from './redirect.ts'
 import { Refusals, TOLD_EVERY } from './refusals.ts'
 import { renewCertificates } from './renewal.ts'
@@ -17,6 +18,22 @@ type Entry = FastifyInstance['gateway']['listeners'][number]
 /** From this many days before its end on, a certificate is spoken of in the log. */
 const WARN_DAYS = 14
 const DAY_MS = 86_400_000
+
+const RAISE =
+  'there are no file descriptors for more; raise the limit: LimitNOFILE (systemd), nofile (Docker), `ulimit -n`'
+
+/** How many connections of clients there is room for, and a word if targets cannot have all of theirs. */
+function mostClients({ gateway, log }: FastifyInstance): number {
+  const descriptors = descriptorLimit()
+  if (descriptors === undefined) return Number.POSITIVE_INFINITY
+  const { clients, wanted, fit } = roomIn(descriptors, Object.values(gateway.upstreams))
+  if (wanted > fit)
+    log.warn(
+      { descriptors, clients, wanted, fit },
+      `\`limits.connections\` of all targets come to ${wanted}, and beside ${clients} clients there is room for ${fit}; raise the limit of file descriptors (LimitNOFILE, nofile, \`ulimit -n\`), or lower them`,
+    )
+  return clients
+}
 
 function warnOfCertificates(app: FastifyInstance): void {
   for (const { place, at } of app.certificates.listeners.flatMap(({ ends }) => ends)) {
@@ -40,7 +57,8 @@ function tellOfRefusals(app: FastifyInstance): void {
   }
   app.server.on(REFUSED, ({ reason, status, peer, code }: Refusal) => {
     if (!refusals.add(reason)) return
-    app.log.info({ reason, status, peer, code }, 'refused what is no request')
+    if (reason === 'too-many-connections') app.log.error({ reason, peer }, `too many clients: ${RAISE}`)
+    else app.log.info({ reason, status, peer, code }, 'refused what is no request')
     timer ??= setTimeout(summarise, TOLD_EVERY).unref()
   })
   app.addHook('onClose', async () => {
@@ -76,8 +94,11 @@ export default fp(
     }
 
     const { server } = app
-    const connections = new Connections()
-    connections.watch('main', server)
+    const connections = new Connections(mostClients(app))
+    const refused = (peer: string | undefined): void => {
+      server.emit(REFUSED, { reason: 'too-many-connections', status: 0, peer, code: undefined })
+    }
+    connections.watch('main', server, refused)
     for (const collector of connections.collectors) app.upstreams.measure(collector)
     tellOfRefusals(app)
     renewCertificates(app)
@@ -88,7 +109,7 @@ export default fp(
     for (const [index, entry] of app.gateway.listeners.entries()) {
       opensWith(server, async () => {
         const listener = create(app, index)
-        connections.watch(`listeners[${index}]`, listener)
+        connections.watch(`listeners[${index}]`, listener, refused)
         await bind(listener, entry, `listeners[${index}].port`)
         open.add(listener)
         const { port, host, http2, tls } = entry

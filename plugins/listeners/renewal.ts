@@ -34,7 +34,7 @@ function look(files: readonly string[]): string {
 function renew(app: FastifyInstance, certificates: ListenerCertificates): boolean {
   const { place } = certificates
   try {
-    const { changed, problems } = certificates.renew(Date.now())
+    const { changed, clientCa, problems } = certificates.renew(Date.now())
     for (const { path, message } of problems)
       app.log.error({ place: path }, `not renewed, the old one stays: ${path}: ${message}`)
     if (changed) {
@@ -43,6 +43,7 @@ function renew(app: FastifyInstance, certificates: ListenerCertificates): boolea
         { place, until },
         `${place} is renewed: new connections are shown what is in its files now`,
       )
+      if (clientCa) app.log.info({ place }, `${place}.clientCa is another: open connections are told to go`)
     }
     return changed || problems.length > 0
   } catch (error) {

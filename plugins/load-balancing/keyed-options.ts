@@ -167,5 +167,5 @@ function subsetProblems(name: string, { subset }: UpstreamConfig): Problem[] {
       : []
   if (typeof instance !== 'number')
     return problem('instance', 'must be a number where `of` is set; number the gateways from 0')
-  return instance < of ? [] : problem('instance', `must be below ${of}, is ${instance}; count from 0`)
+  return instance >= of ? problem('instance', `must be below ${of}, is ${instance}; count from 0`) : []
 }

@@ -14,11 +14,11 @@ import {
 const SECONDS = { minimum: '100ms', maximum: '1h' } as const
 
 export const leastRequestsOptions = object({
-  /** How many targets are drawn by weight and compared. Default 2. */
-  choices: withDefault(integer({ minimum: 2, maximum: 64 }), 2),
-  /** Compare all targets instead, which costs O(N). Left out: up to eight targets are, more are not. */
+  /** How many targets are drawn by weight and compared. Left out: two, or all where there are up to eight. */
+  choices: optional(integer({ minimum: 2, maximum: 64 })),
+  /** Compare all targets instead, which costs O(N). Left out: up to eight targets are, unless `choices` says otherwise. */
   fullScan: optional(flag({ remedy: 'or leave it out: then up to eight targets are all compared' })),
-  /** How strongly requests under way count against weight: weight / (requests + 1)^bias. Default 1. */
+  /** How strongly requests under way count against weight: requests^bias / weight. Default 1. */
   bias: withDefault(
     decimal({
       minimum: 0.01,
@@ -35,7 +35,10 @@ export const p2cOptions = object({
    * takes a peak at once and forgets it slowly, times requests under way. Default `peak-ewma`.
    */
   load: withDefault(oneOf(['inflight', 'ewma', 'peak-ewma']), 'peak-ewma'),
-  /** Time constant by which a latency is forgotten. Default 10s. */
+  /**
+   * Time constant by which a latency is forgotten; of a target of less than the mean weight longer in proportion, up to
+   * ten times. Default 10s.
+   */
   decay: withDefault(duration(SECONDS), '10s'),
 })
 

@@ -1,10 +1,11 @@
-/** Registers the balancers that go by a request's key, and wraps sessions, zones and subsets around any. */
+/** Registers the balancers that go by a request's key; sessions, zones and subsets go with any. */
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { GatewayConfig } from '../config/define.ts'
 import type { Input } from '../config/typed.ts'
 import { parseDuration } from '../config/units.ts'
-import type { Balancer, BalancerWrapper } from '../upstreams/contract.ts'
+import type { Division } from '../upstreams/division.ts'
 import { keyring } from './affinity/keyring.ts'
 import { secretsOf } from './affinity/options.ts'
 import { type Session, Sessions } from './affinity/sessions.ts'
@@ -13,7 +14,7 @@ import { ringHash } from './choose/ring-hash.ts'
 import { keyOf } from './hash/key-source.ts'
 import { maglevOptions, ringHashOptions } from './hash/options.ts'
 import { keySourcesOf } from './keyed-options.ts'
-import { withSubset } from './subset/subset.ts'
+import { nested, withSubset } from './subset/subset.ts'
 import { zoneAware } from './zone/zone-aware.ts'
 
 declare module '../upstreams/contract.ts' {
@@ -22,6 +23,8 @@ declare module '../upstreams/contract.ts' {
     maglev: Input<typeof maglevOptions>
   }
 }
+
+type UpstreamConfig = GatewayConfig['upstreams'][string]
 
 const PRIVATE = /\b(?:private|no-store)\b/i
 const FRESH = /\b(?:public|s-maxage|max-age)\b/i
@@ -37,7 +40,7 @@ export function defineKeyed({ upstreams }: FastifyInstance): void {
   upstreams.defineBalancer('maglev', maglev, maglevOptions)
 }
 
-/** Has each upstream placed by its policy, in what is to be wrapped around that. */
+/** Has each upstream placed by its policy, within zones and subsets where it has any. */
 export function balanceKeyed(
   app: FastifyInstance,
   chosen: (name: string) => { readonly policy: string; readonly options: object },
@@ -50,23 +53,17 @@ export function balanceKeyed(
     const on = keySourcesOf(app.gateway.upstreams[name]!)
     if (on !== undefined) app.upstreams.keyBy(name, keyOf(on))
     const { policy, options } = chosen(name)
-    app.upstreams.balance(name, policy, options, wrapperOf(app, name))
+    app.upstreams.balance(name, policy, options, divisionOf(app.gateway.upstreams[name]!))
   }
   if (sessions.size > 0) giveCookies(app, sessions)
 }
 
-/** Zones over a subset over the policy; undefined if there is nothing to wrap. */
-function wrapperOf(app: FastifyInstance, name: string): BalancerWrapper | undefined {
-  const { zoneAware: zone, subset } = app.gateway.upstreams[name]!
-  if (zone === undefined && subset === undefined) return undefined
-  const upstream = app.upstreams.upstream(name)
-  return (context, create) => {
-    const within = (): Balancer =>
-      subset === undefined
-        ? create()
-        : withSubset(context, create(), { ...subset, instance: subset.instance ?? hostname() })
-    return zone === undefined ? within() : zoneAware(context, zone, () => upstream.targets, within)
-  }
+/** Zones, each divided by its subset; undefined if there are neither. */
+function divisionOf({ zoneAware: zone, subset }: UpstreamConfig): Division | undefined {
+  const within =
+    subset === undefined ? undefined : withSubset({ ...subset, instance: subset.instance ?? hostname() })
+  if (zone === undefined) return within
+  return within === undefined ? zoneAware(zone) : nested(zoneAware(zone), within)
 }
 
 function sessionsOf({ gateway, upstreams }: FastifyInstance, name: string): Sessions | undefined {

@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { decorated } from '../config/decorated.ts'
+import type { RequestEnd } from '../config/request-end.ts'
 import { INTERNAL } from '../config/route-name.ts'
 import { ownVersion } from '../config/version.ts'
 import type { Target } from '../upstreams/contract.ts'
@@ -28,6 +30,9 @@ declare module 'fastify' {
   }
 }
 
+/** Id of the trace that a request is recorded in. */
+type TraceOf = (request: FastifyRequest, end: RequestEnd) => string | undefined
+
 /** The code of the error that a client was answered with; undefined where it was none of the gateway's making. */
 function codeOf({ failure }: FastifyRequest): string | undefined {
   // Undefined where the plugin that keeps it has been taken out.
@@ -44,19 +49,15 @@ function seriesOf(recorder: Recorder, request: FastifyRequest): RouteSeries {
 }
 
 function record(app: FastifyInstance, recorder: Recorder): void {
+  let traceOf: TraceOf = () => undefined
+  app.addHook('onReady', async () => {
+    // The plugin that traces may have been loaded after this.
+    traceOf = decorated<TraceOf>(app, 'recordedTrace') ?? traceOf
+  })
   app.onRequestEnd((request, _reply, end) => {
-    // Null where nobody traces, undefined where the plugin that does has been taken out.
-    const { traceId } = request as { traceId?: string | null }
-    const traced = typeof traceId === 'string'
-    const code = codeOf(request)
-    recorder.ended(
-      seriesOf(recorder, request),
-      end,
-      request.exchange,
-      code,
-      traced ? traceId : request.id,
-      traced,
-    )
+    const trace = traceOf(request, end)
+    const series = seriesOf(recorder, request)
+    recorder.ended(series, end, request.exchange, codeOf(request), trace ?? request.id, trace !== undefined)
   })
   const { fleet } = recorder
   if (fleet !== undefined) {
@@ -83,9 +84,9 @@ export default fp(
   async (app) => {
     const { metrics, routes, upstreams } = app.gateway
     const now = () => performance.now()
-    const { buckets, perTarget } = metrics
+    const { buckets, perTarget, exemplars } = metrics
     const names = () => app.compiledRoutes.map(({ name }) => name)
-    const options = { routes: names, upstreams: Object.keys(upstreams), buckets, perTarget }
+    const options = { routes: names, upstreams: Object.keys(upstreams), buckets, perTarget, exemplars }
     const recorder = new Recorder(options, now)
     app.decorate('measures', recorder.measures)
     record(app, recorder)
@@ -121,7 +122,7 @@ export default fp(
       app.log.error({ err: error }, `the metric "${name}" could not be collected`)
     const epoch = new Epoch()
     function* families(of = app.upstreams.upstreams): Generator<Family> {
-      yield* requestFamilies(recorder, metrics.exemplars ? epoch.at(Date.now(), now()) : undefined)
+      yield* requestFamilies(recorder, epoch.at(Date.now(), now()))
       yield* upstreamFamilies(recorder, of)
       if (recorder.fleet !== undefined) yield* targetFamilies(recorder.fleet, of, perTarget === 'histograms')
       yield* collectorFamilies(app.upstreams.collectors, failed)
@@ -151,7 +152,8 @@ export default fp(
     }
     app.addHook('onReady', async () => {
       // The admin listener may have been loaded after this.
-      if (app.hasDecorator('admin') && app.admin !== null) serveMetrics(app.admin, pages)
+      const admin = decorated<FastifyInstance>(app, 'admin')
+      if (admin !== undefined) serveMetrics(admin, pages)
     })
   },
   { name: 'metrics', dependencies: ['config', 'upstreams', 'transport'] },

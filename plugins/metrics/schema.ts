@@ -1,9 +1,9 @@
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
 import { custom, duration, flag, nonEmptyList, section, withDefault } from '../config/kit.ts'
-import { LOCAL, NO_ROUTE } from './recording/names.ts'
+import { LOCAL, NO_ROUTE } from '../upstreams/measures.ts'
+import { MOST_BOUNDS } from './recording/bounds.ts'
 
-const MOST_BUCKETS = 50
 const PER_TARGET = ['counters', 'histograms', false] as const
 
 function refusePerTarget(value: unknown): string | undefined {
@@ -15,8 +15,8 @@ function refusePerTarget(value: unknown): string | undefined {
 /** What is counted, and how it is shown on the admin listener. */
 const metrics = section({
   /**
-   * Upper bounds of the buckets of durations, for Prometheus. Thresholds of alert rules are added to them. Default
-   * 1ms, 2.5ms, 5ms and so on up to 1m.
+   * Upper bounds of the buckets of durations, for Prometheus. Thresholds of alert rules are added to them; with those
+   * there are 50 at most. Default 1ms, 2.5ms, 5ms and so on up to 1m.
    */
   buckets: withDefault(nonEmptyList(duration({ minimum: 0.01, maximum: '1h' }), { noun: 'bound' }), [
     '1ms',
@@ -43,7 +43,7 @@ const metrics = section({
     custom<(typeof PER_TARGET)[number]>(refusePerTarget, { remedy: 'write one of the two, or false' }),
     'counters',
   ),
-  /** Each bucket of OpenMetrics names a request that fell into it, by its trace or its id. Default true. */
+  /** Each bucket of OpenMetrics names a request that fell into it, by its recorded trace or its id. Default true. */
   exemplars: withDefault(flag(), true),
 })
 
@@ -52,8 +52,8 @@ export const schema = { gateway: { metrics } }
 export function check({ metrics, routes }: GatewayConfig): readonly Problem[] {
   const { length } = metrics.buckets
   const problems: Problem[] = []
-  if (length > MOST_BUCKETS)
-    problems.push({ path: 'metrics.buckets', message: `has ${length} bounds; take at most ${MOST_BUCKETS}` })
+  if (length > MOST_BOUNDS)
+    problems.push({ path: 'metrics.buckets', message: `has ${length} bounds; take at most ${MOST_BOUNDS}` })
   for (const [index, { name }] of routes.entries()) {
     if (name === NO_ROUTE || name === LOCAL)
       problems.push({

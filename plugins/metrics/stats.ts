@@ -1,10 +1,12 @@
-import type { Target, Upstream, Veto } from '../upstreams/contract.ts'
+import { rounded } from '../config/rounded.ts'
+import type { Target, Upstream } from '../upstreams/contract.ts'
 import type { Opinion } from '../upstreams/events.ts'
+import type { Veto } from '../upstreams/health-source.ts'
 import type { Traffic } from '../upstreams/measures.ts'
 import type { Recorder } from './recording/recorder.ts'
 import { ROUTE_SCALE } from './recording/route-series.ts'
 import { TARGET_SCALE, type TargetSeries } from './recording/target-series.ts'
-import { rounded, Summary } from './summary.ts'
+import { Summary } from './summary.ts'
 
 /** What came of the last minutes. */
 export interface WindowStats {

@@ -1,3 +1,4 @@
+import { rounded } from '../config/rounded.ts'
 import { LatencyHistogram } from '../upstreams/latency-histogram.ts'
 import type { SlidingLatencies } from '../upstreams/latency-window.ts'
 import { ROUTE_SCALE } from './recording/route-series.ts'
@@ -44,8 +45,4 @@ export class Summary {
     }
     return { '1m': window(WINDOWS['1m']), '5m': window(WINDOWS['5m']) }
   }
-}
-
-export function rounded(value: number): number {
-  return Math.round(value * 1000) / 1000
 }

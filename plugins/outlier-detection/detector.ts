@@ -1,14 +1,8 @@
-import type {
-  HealthSource,
-  Outcome,
-  PolicyContext,
-  Target,
-  UpstreamRegistry,
-  Veto,
-} from '../upstreams/contract.ts'
+import type { Outcome, PolicyContext, Target, UpstreamRegistry } from '../upstreams/contract.ts'
 import type { UpstreamEvent } from '../upstreams/events.ts'
+import type { HealthSource, Veto } from '../upstreams/health-source.ts'
 import { STEPS } from './doubt.ts'
-import { failuresNeeded } from './ejection.ts'
+import { fewer } from './ejection.ts'
 import { Ejector, NAME } from './ejector.ts'
 import { Fleet } from './fleet.ts'
 import type { Group, Member } from './member.ts'
@@ -57,7 +51,14 @@ export class OutlierDetector implements HealthSource {
     return (this.#fleet.member(target)?.doubt.step ?? STEPS) / STEPS
   }
 
-  onOutcome(target: Target, outcome: Outcome): void {
+  /** Who has come back gets one request at a time until one succeeds, as long as somebody proven is left (Linkerd's probation). */
+  admit(target: Target): boolean {
+    if (target.waiting === 0) return true
+    const member = this.#fleet.member(target)
+    return member?.unproven !== true || !member.othersProven
+  }
+
+  onOutcome(target: Target, outcome: Outcome, startedAt: number): void {
     const member = this.#fleet.member(target)
     if (member === undefined) return
     const verdict = verdictOf(outcome)
@@ -66,9 +67,9 @@ export class OutlierDetector implements HealthSource {
       this.#whileEjected(member, outcome, verdict)
       return
     }
-    member.count(outcome, verdict)
+    member.count(outcome, verdict, startedAt)
     if (verdict === 'failure') this.#failed(member)
-    else if (verdict === 'overtaken') this.#overtaken(member, outcome)
+    else if (outcome.kind === 'abandoned') this.#unanswered(member, outcome, startedAt)
   }
 
   /** Another source has something to say. */
@@ -118,23 +119,29 @@ export class OutlierDetector implements HealthSource {
   #failed(member: Member): void {
     const { failures, enforce } = member.tier.group.options.consecutive
     const { failuresInRow, unproven } = member
-    if (failuresInRow < failuresNeeded(failures, unproven)) return
+    if (failuresInRow < fewer(failures, unproven)) return
     member.troubled = true
-    if (!this.#ejector.heeds(member, enforce)) return
+    if (member.failsLikeAll || !this.#ejector.heeds(member, enforce)) return
     const counted = failuresInRow === 1 ? '1 failure' : `${failuresInRow} failures in a row`
     const why = unproven ? `${counted} since it returned` : counted
-    this.#found({ member, why, enforce, quickMs: Number.POSITIVE_INFINITY })
+    this.#found({ member, kind: 'failing', why, enforce, quickMs: Number.POSITIVE_INFINITY })
   }
 
-  #overtaken(member: Member, outcome: Outcome): void {
+  #unanswered(
+    member: Member,
+    { overtakenAfterMs, silentMs = 0 }: Outcome & { kind: 'abandoned' },
+    startedAt: number,
+  ): void {
+    if (overtakenAfterMs === undefined && !member.waitedInVain(silentMs, startedAt)) return
     const { overtaken, enforce } = member.tier.group.options.consecutive
-    const { overtakenInRow } = member
-    if (overtakenInRow < overtaken) return
+    const now = this.#context.now()
+    member.unanswered(startedAt, now)
+    if (!member.isSilent(fewer(overtaken, member.unproven), now)) return
     member.troubled = true
     if (!this.#ejector.heeds(member, enforce)) return
-    const quickMs = (outcome as { readonly overtakenAfterMs: number }).overtakenAfterMs
-    const why = overtakenInRow === 1 ? 'overtaken once' : `overtaken ${overtakenInRow} times in a row`
-    this.#found({ member, why, enforce, quickMs })
+    const { unansweredInRow } = member
+    const why = `no answer ${unansweredInRow === 1 ? 'once' : `${unansweredInRow} times in a row`}: overtaken or given up`
+    this.#found({ member, kind: 'silent', why, enforce, quickMs: overtakenAfterMs ?? silentMs })
   }
 
   #found(finding: Finding): void {
@@ -142,7 +149,7 @@ export class OutlierDetector implements HealthSource {
   }
 
   #doubt(member: Member, verdict: Verdict): void {
-    if (verdict === 'nothing') return
+    if (verdict === 'nothing' || verdict === 'given-up') return
     if (verdict === 'success') {
       member.doubt.success(this.#context.now)
       return
@@ -153,7 +160,7 @@ export class OutlierDetector implements HealthSource {
   }
 
   #whileEjected(member: Member, outcome: Outcome, verdict: Verdict): void {
-    if (verdict === 'nothing') return
+    if (verdict === 'nothing' || verdict === 'given-up') return
     const ejection = member.ejection as NonNullable<Member['ejection']>
     if (verdict !== 'success' || outcome.kind !== 'answered' || outcome.latencyMs >= ejection.quickMs) {
       ejection.successes = 0

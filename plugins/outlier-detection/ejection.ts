@@ -2,6 +2,11 @@
 
 /** Fraction of the time that is added at random, so that targets ejected together do not return together. */
 const JITTER = 0.1
+/**
+ * How long a silent target is out the first time, in milliseconds; then twice as long each time. Finagle's failure
+ * accrual begins with as much. A pause is soon over, and nobody hears of it: what waited has gone elsewhere.
+ */
+const SILENT_MS = 5000
 /** A crumb of rounding: 0.29 x 100 is 28.999... */
 const CRUMB = 1e-9
 
@@ -35,13 +40,18 @@ export function oneMore(times: number, { baseEjection, maxEjection }: EjectionOp
   return Math.min(times + 1, Math.max(1, Math.ceil(maxEjection / baseEjection)))
 }
 
-/** Milliseconds: Envoy's base x times, capped, plus up to a tenth at random. */
+/**
+ * Milliseconds: Envoy's base x times, capped, plus up to a tenth at random.
+ * @param silent it did not fail, it only gave no answer: less at first
+ */
 export function ejectionMs(
   times: number,
   { baseEjection, maxEjection }: EjectionOptions,
   random: () => number,
+  silent = false,
 ): number {
-  return Math.min(baseEjection * times, maxEjection) * (1 + JITTER * random())
+  const most = silent ? SILENT_MS * 2 ** (times - 1) : maxEjection
+  return Math.min(baseEjection * times, most, maxEjection) * (1 + JITTER * random())
 }
 
 /**
@@ -69,7 +79,7 @@ export function refusal(standing: Standing, left: number, maxEjected: number): s
   return 'the cap of all but one of the upstream is reached'
 }
 
-/** Failures in a row that eject a target: fewer once it has returned and has not proved itself yet. */
-export function failuresNeeded(failures: number, unproven: boolean): number {
-  return unproven ? Math.max(1, Math.ceil(failures / 2)) : failures
+/** How many in a row eject a target: fewer once it has returned and has not proved itself yet. */
+export function fewer(inARow: number, unproven: boolean): number {
+  return unproven ? Math.max(1, Math.ceil(inARow / 2)) : inARow
 }

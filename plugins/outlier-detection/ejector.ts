@@ -1,7 +1,7 @@
 import type { PolicyContext, Target, UpstreamRegistry } from '../upstreams/contract.ts'
 import type { UpstreamEvent } from '../upstreams/events.ts'
-import { ejectionMs, mayEject, oneMore, refusal } from './ejection.ts'
-import type { Group, Member } from './member.ts'
+import { ejectionMs, mayEject, mostEjected, oneMore, refusal } from './ejection.ts'
+import type { Group, Member, Tier } from './member.ts'
 import type { Finding } from './sweep.ts'
 
 export const NAME = 'outlier-detection'
@@ -26,7 +26,8 @@ export class Ejector {
   }
 
   /** Something is wrong with a target: it is ejected, or it is said that it would be. True if it is ejected. */
-  found({ member, why, enforce, quickMs }: Finding): boolean {
+  found(finding: Finding): boolean {
+    const { member, kind, why, enforce, quickMs } = finding
     member.troubled = true
     if (member.ejection !== undefined || !this.heeds(member, enforce)) return false
     const { tier, target } = member
@@ -35,11 +36,13 @@ export class Ejector {
     const refused = enforce ? refusal(tier, left, options.maxEjected) : 'only told, as it is not enforced'
     if (refused !== undefined) {
       member.saidAt = at
-      this.#announce(target, 'would-eject', `${why}; ${refused}`, 'warn')
-      return false
+      if (!enforce || kind === 'outlier' || !this.#makeRoom(tier, refused)) {
+        this.#announce(target, 'would-eject', `${why}; ${refused}`, 'warn')
+        return false
+      }
     }
     member.times = oneMore(member.times, options)
-    const until = at + ejectionMs(member.times, options, this.#context.random)
+    const until = at + ejectionMs(member.times, options, this.#context.random, kind === 'silent')
     member.ejection = { at, until, quickMs, successes: 0 }
     tier.ejected++
     tier.group.left--
@@ -47,6 +50,26 @@ export class Ejector {
     this.#registry.changed(target)
     this.#announce(target, 'ejected', why, 'warn')
     return true
+  }
+
+  /**
+   * What fails now gives its place to the one that has been out longest: of that one nothing is known by now. Each
+   * target makes room once an interval (`saidAt`), so that all are tried once and not all the time.
+   */
+  #makeRoom(tier: Tier, why: string): boolean {
+    const { group, size, ejected } = tier
+    const full = ejected >= mostEjected(size, group.options.maxEjected)
+    let longest: Member | undefined
+    for (const member of this.#ejected) {
+      const fits = full ? member.tier === tier : member.tier.group === group
+      if (!fits || member.target.draining) continue
+      if (longest === undefined || (member.ejection?.at ?? 0) < (longest.ejection?.at ?? 0)) longest = member
+    }
+    if (longest === undefined) return false
+    // It did not fail again: this ejection was not to be held against it.
+    longest.times = Math.max(0, longest.times - 1)
+    this.return(longest, `another one fails, and ${why}`)
+    return mayEject(tier, group.left, group.options.maxEjected)
   }
 
   return(member: Member, why: string): void {

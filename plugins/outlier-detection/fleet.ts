@@ -1,4 +1,5 @@
 import type { Target, UpstreamRegistry } from '../upstreams/contract.ts'
+import { UsualLatency } from '../upstreams/usual-latency.ts'
 import { type Group, Member, type Tier } from './member.ts'
 import type { OutlierDetection } from './schema.ts'
 
@@ -57,7 +58,16 @@ export class Fleet {
   #join(group: Group, target: Target): void {
     let tier = group.tiers.get(target.tier)
     if (tier === undefined) {
-      tier = { tier: target.tier, group, members: new Set(), size: 0, ejected: 0, best: 1 } satisfies Tier
+      tier = {
+        tier: target.tier,
+        group,
+        members: new Set(),
+        size: 0,
+        ejected: 0,
+        best: 1,
+        youngestAnswered: Number.NEGATIVE_INFINITY,
+        usual: new UsualLatency(),
+      } satisfies Tier
       group.tiers.set(target.tier, tier)
     }
     const member = new Member(target, tier, this.#now())

@@ -7,11 +7,14 @@ import type { Resolved } from '../config/typed.ts'
 /** `enforce: false` on one way of detection only says what it would do, as an event `would-eject`. */
 const enforce = withDefault(flag(), true)
 
-/** Failures in a row. */
+/** Failures or silence in a row. */
 const consecutive = section({
-  /** Failures in a row, with no success between, that eject a target at once. Default 5. */
+  /** Failures in a row, with no success between, that eject a target at once, unless all others fail too. Default 5. */
   failures: withDefault(integer({ minimum: 1, maximum: 10_000 }), 5),
-  /** Attempts in a row overtaken by a later hedge, with no answer between, that eject a target at once. Default 3. */
+  /**
+   * Attempts in a row, overtaken by a later hedge or given up by their clients, that eject a target when it has answered
+   * nothing for 200 ms. Default 3.
+   */
   overtaken: withDefault(integer({ minimum: 1, maximum: 10_000 }), 3),
   /** `false` only says what it would do. Default true. */
   enforce,
@@ -66,7 +69,10 @@ const outlierDetection = withDefault(
     successRate,
     failurePercentage,
     latency,
-    /** How long a target is out, times the number of times that it was ejected. Default 30s. */
+    /**
+     * How long a target is out, times the number of times that it was ejected. One that was only silent: at most 5s at
+     * first, and twice as long each time. Default 30s.
+     */
     baseEjection: withDefault(duration({ minimum: '1ms', maximum: '1d' }), '30s'),
     /** The longest time that a target is out; up to a tenth of it comes on top at random. Default 300s. */
     maxEjection: withDefault(duration({ minimum: '1ms', maximum: '1d' }), '300s'),

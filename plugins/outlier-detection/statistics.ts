@@ -67,17 +67,21 @@ export function successRateOutliers<T extends Tally>(
     .toSorted((a, b) => a.rate - b.rate)
 }
 
-/** Envoy's failure percentage: at or above the threshold. */
+/**
+ * Envoy's failure percentage: at or above the threshold. Departure: not where all are. Then it is the requests, or
+ * something behind all of them, and whoever is left would only have more to do.
+ */
 export function failurePercentageOutliers<T extends Tally>(
   all: readonly T[],
   { threshold, minTargets, minRequests }: FailurePercentageOptions,
 ): { readonly one: T; readonly ratio: number; readonly requests: number }[] {
   const judged = withEnough(all, minRequests)
   if (judged.length < minTargets) return []
-  return judged
+  const found = judged
     .map((one) => ({ one, ratio: one.failures / requestsOf(one), requests: requestsOf(one) }))
     .filter(({ ratio }) => ratio >= threshold - CRUMB)
-    .toSorted((a, b) => b.ratio - a.ratio)
+  if (found.length > 1 && found.length === judged.length) return []
+  return found.toSorted((a, b) => b.ratio - a.ratio)
 }
 
 /** The median of `sorted` without the one at `index`. */

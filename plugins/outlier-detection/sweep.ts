@@ -4,6 +4,8 @@ import { failurePercentageOutliers, latencyOutliers, successRateOutliers } from 
 /** A target that something is wrong with. */
 export interface Finding {
   readonly member: Member
+  /** In a row it failed, or was silent; or it compares badly with the others, which is no news of this moment. */
+  readonly kind: 'failing' | 'silent' | 'outlier'
   readonly why: string
   /** Whether it is ejected, or only spoken of. */
   readonly enforce: boolean
@@ -21,18 +23,21 @@ export function findings({ members, group: { options } }: Tier): Finding[] {
   const found = [
     ...failurePercentageOutliers(judged, failurePercentage).map(({ one, ratio, requests }) => ({
       member: one,
+      kind: 'outlier' as const,
       why: `${percent(ratio)} of ${requests} requests failed`,
       enforce: failurePercentage.enforce,
       quickMs: Number.POSITIVE_INFINITY,
     })),
     ...successRateOutliers(judged, successRate).map(({ one, rate, mean }) => ({
       member: one,
+      kind: 'outlier' as const,
       why: `success rate ${percent(rate)} against a mean of ${percent(mean)}`,
       enforce: successRate.enforce,
       quickMs: Number.POSITIVE_INFINITY,
     })),
     ...latencyOutliers(judged, latency).map(({ one, median, others, limit }) => ({
       member: one,
+      kind: 'outlier' as const,
       why: `latency ${milliseconds(median)} against ${milliseconds(others)}`,
       enforce: latency.enforce,
       quickMs: limit,

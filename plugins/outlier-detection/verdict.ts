@@ -1,11 +1,12 @@
 import type { Outcome } from '../upstreams/contract.ts'
-import { evidenceAgainst } from '../upstreams/evidence.ts'
+import { evidenceAgainst, silenceOf } from '../upstreams/evidence.ts'
 
 /**
  * What an outcome says of the target. `overtaken`: a hedge that began later was answered first, which is evidence of
- * slowness. `nothing`: it says nothing.
+ * slowness. `given-up`: the client left before there was a sign of life, which is evidence if it had waited long.
+ * `nothing`: it says nothing.
  */
-export type Verdict = 'success' | 'failure' | 'overtaken' | 'nothing'
+export type Verdict = 'success' | 'failure' | 'overtaken' | 'given-up' | 'nothing'
 
 const TOO_MANY_REQUESTS = 429
 
@@ -16,7 +17,8 @@ const TOO_MANY_REQUESTS = 429
 export function verdictOf(outcome: Outcome): Verdict {
   const against = evidenceAgainst(outcome)
   if (against !== undefined) return against
-  return outcome.kind === 'answered' && outcome.status !== TOO_MANY_REQUESTS ? 'success' : 'nothing'
+  if (outcome.kind === 'answered' && outcome.status !== TOO_MANY_REQUESTS) return 'success'
+  return silenceOf(outcome) === undefined ? 'nothing' : 'given-up'
 }
 
 /**

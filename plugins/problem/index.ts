@@ -6,10 +6,6 @@ import { messageOf } from '../config/messages.ts'
 import { GatewayError } from '../upstreams/errors.ts'
 
 declare module 'fastify' {
-  interface FastifyRequest {
-    /** What this request failed with, inside and all: for logs and metrics, never for the client. */
-    failure: Error | null
-  }
   interface FastifyReply {
     /** A problem was handed to it already: what fails now is the sending. */
     hasProblem: boolean

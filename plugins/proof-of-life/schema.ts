@@ -9,8 +9,8 @@ const proofOfLife = withDefault(
     /** Good answers in a row that prove a target again after a bad sign. Default 3. */
     answers: withDefault(integer({ minimum: 1, maximum: 1000 }), 3),
     /**
-     * Without a further bad sign, doubt is dropped after this: there may be no other requests. Twice as long each time
-     * that it was dropped wrongly, up to five minutes. Default 10s.
+     * Without a further bad sign, doubt is dropped after this, for one request at a time: there may be no other requests.
+     * Twice as long each time that it was dropped wrongly, up to five minutes. Default 10s.
      */
     lapse: withDefault(duration({ minimum: 1, maximum: '1h' }), '10s'),
     /** Silence for less than this is never taken for a bad sign, however quick the target usually is. Default 10ms. */

@@ -1,8 +1,10 @@
-import type { HealthSource, Outcome, PolicyContext, Target } from '../upstreams/contract.ts'
+import type { Outcome, PolicyContext, Target } from '../upstreams/contract.ts'
 import { TAKEN_OUT, type TargetChange, type UpstreamEvent } from '../upstreams/events.ts'
+import type { HealthSource } from '../upstreams/health-source.ts'
+import { UsualLatency } from '../upstreams/usual-latency.ts'
 import { Proof, type ProofOptions } from './proof.ts'
 
-const BACK = new Set(['healthy', 'returned', 'breaker-closed'])
+const BACK: ReadonlySet<string> = new Set(['healthy', 'returned', 'breaker-closed'])
 
 /** Tells where there is proof of life, for all targets of the upstreams that want it. */
 export class ProofOfLife implements HealthSource {
@@ -10,8 +12,10 @@ export class ProofOfLife implements HealthSource {
   readonly #context: Pick<PolicyContext, 'now'>
   readonly #optionsOf: (upstream: string) => ProofOptions | undefined
   readonly #proofs = new Map<Target, Proof>()
-  /** Those that were taken out, and have not come back. */
-  readonly #gone = new Set<Target>()
+  /** What is usual in each tier, by upstream. */
+  readonly #tiers = new Map<string, UsualLatency[]>()
+  /** Those that were taken out, and by whom; who has taken a target back is struck off. */
+  readonly #gone = new Map<Target, Set<string>>()
 
   constructor(
     context: Pick<PolicyContext, 'now'>,
@@ -25,12 +29,13 @@ export class ProofOfLife implements HealthSource {
     return true
   }
 
+  /** Those that were taken out may be used all the same, in panic: only what they answer then speaks for them. */
   trusts(target: Target): boolean {
-    return this.#proofs.get(target)?.holds(target, this.#context.now()) ?? true
+    return this.#proofOf(target)?.holds(target, this.#context.now(), !this.#gone.has(target)) ?? true
   }
 
   onOutcome(target: Target, outcome: Outcome): void {
-    this.#proofOf(target)?.heard(outcome, this.#context.now())
+    this.#proofOf(target)?.heard(outcome, this.#context.now(), target.quietSince)
   }
 
   /** Of targets that come and go. */
@@ -42,13 +47,17 @@ export class ProofOfLife implements HealthSource {
     }
   }
 
-  /** What other sources have decided: who comes back has to prove itself. */
-  onEvent({ name, target }: Pick<UpstreamEvent, 'name' | 'target'>): void {
+  /** What other sources have decided: who is taken out, or comes back, has to prove itself. */
+  onEvent({ name, target, by }: Pick<UpstreamEvent, 'name' | 'target' | 'by'>): void {
     if (target === undefined) return
-    if (TAKEN_OUT.has(name)) this.#gone.add(target)
-    else if (BACK.has(name) && this.#gone.delete(target)) {
-      this.#proofOf(target)?.doubt(this.#context.now())
-    }
+    const takers = this.#gone.get(target)
+    if (TAKEN_OUT.has(name)) {
+      if (takers === undefined) this.#gone.set(target, new Set([by]))
+      else takers.add(by)
+    } else if (BACK.has(name) && takers?.delete(by) === true) {
+      if (takers.size === 0) this.#gone.delete(target)
+    } else return
+    this.#proofOf(target)?.doubt(this.#context.now())
   }
 
   #proofOf(target: Target): Proof | undefined {
@@ -56,9 +65,16 @@ export class ProofOfLife implements HealthSource {
     if (proof === undefined) {
       const options = this.#optionsOf(target.upstream)
       if (options === undefined) return undefined
-      proof = new Proof(options)
+      proof = new Proof(options, this.#usualIn(target))
       this.#proofs.set(target, proof)
     }
     return proof
+  }
+
+  #usualIn({ upstream, tier }: Target): UsualLatency {
+    const tiers = this.#tiers.get(upstream) ?? []
+    tiers[tier] ??= new UsualLatency()
+    this.#tiers.set(upstream, tiers)
+    return tiers[tier]
   }
 }

@@ -1,7 +1,7 @@
 import type { GatewayConfig, RouteConfig } from '../config/define.ts'
 import type { Algorithm } from './algorithm.ts'
 import { policyItem } from './headers.ts'
-import { costReader, type Evaluate, keyReader } from './keys.ts'
+import { type Compile, costReader, keyReader } from './keys.ts'
 import type { Limit } from './limit.ts'
 import { algorithmOf, nameOf, needsIdentity, type Rule } from './rule.ts'
 
@@ -25,7 +25,7 @@ export interface Catalogue {
 type Config = Pick<GatewayConfig, 'rateLimits' | 'upstreams'>
 
 /** @param compile of expressions; only asked where there are some */
-export function catalogueOf(config: Config, compile: (expression: string) => Evaluate): Catalogue {
+export function catalogueOf(config: Config, compile: Compile): Catalogue {
   const { instances } = config.rateLimits
   const limits: Limit[] = []
   const add = (rules: readonly Rule[], where: string, kind: string): Limit[] =>

@@ -1,21 +1,21 @@
 import type { GatewayConfig } from '../config/define.ts'
 import type { Problem } from '../config/errors.ts'
 import { messageOf, written } from '../config/messages.ts'
-import type { Evaluate, KeyedRequest } from './keys.ts'
+import type { Compile, Evaluate, KeyedRequest } from './keys.ts'
 import type { Rule } from './rule.ts'
 
 /** Expressions that are compiled once all plugins are there, whichever of them does it. */
 export class Compilation {
-  readonly #texts: string[] = []
+  readonly #added: Parameters<Compile>[] = []
   #compiled: readonly Evaluate[] = []
 
-  add(text: string): Evaluate {
-    const number = this.#texts.push(text) - 1
+  add(...what: Parameters<Compile>): Evaluate {
+    const number = this.#added.push(what) - 1
     return (request: KeyedRequest) => this.#compiled[number]?.(request)
   }
 
-  run(compile: (text: string) => Evaluate): void {
-    this.#compiled = this.#texts.map(compile)
+  run(compile: Compile): void {
+    this.#compiled = this.#added.map((what) => compile(...what))
   }
 }
 
@@ -35,13 +35,10 @@ function* rulesOf(config: GatewayConfig): Generator<readonly [Path, Rule]> {
 }
 
 /**
- * Expressions that cannot be compiled.
+ * Expressions that cannot be compiled, or never have a value that serves.
  * @param compile undefined if nobody compiles them
  */
-export function expressionProblems(
-  config: GatewayConfig,
-  compile: ((text: string) => unknown) | undefined,
-): Problem[] {
+export function expressionProblems(config: GatewayConfig, compile: Compile | undefined): Problem[] {
   const problems: Problem[] = []
   for (const [path, rule] of rulesOf(config)) {
     for (const key of ['by', 'cost'] as const) {
@@ -54,7 +51,7 @@ export function expressionProblems(
         continue
       }
       try {
-        compile(value.expression)
+        compile(value.expression, key === 'by' ? 'key' : 'number')
       } catch (error) {
         problems.push({ path: at, message: messageOf(error) })
       }

@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { addressList } from '../config/addresses.ts'
+import { decorated } from '../config/decorated.ts'
 import { catalogueOf } from './catalogue.ts'
 import { rateLimited, unknownPlan } from './errors.ts'
 import { Compilation, expressionProblems } from './expressions.ts'
 import { limitFields, retryAfter } from './headers.ts'
 import { KeyedHash } from './keyed-hash.ts'
-import type { Evaluate } from './keys.ts'
+import type { Compile } from './keys.ts'
 import { type Claim, claim, type Limit } from './limit.ts'
 import { type Ask, useRateLimit } from './limiter.ts'
 import { LocalStore } from './local-store.ts'
@@ -25,11 +26,6 @@ declare module 'fastify' {
 /** Microseconds. */
 const now = (): number => Math.floor(performance.now() * 1000)
 const NONE: readonly Limit[] = []
-
-function compilerOf(app: FastifyInstance): ((text: string) => Evaluate) | undefined {
-  if (!app.hasDecorator('compileExpression')) return undefined
-  return (text) => (app as unknown as { compileExpression(text: string): Evaluate }).compileExpression(text)
-}
 
 /** A preflight has an address, and nothing else of what its request will have. */
 function takesPreflights({ rule: { by, cost } }: Limit): boolean {
@@ -54,10 +50,12 @@ function tellOfLimits(app: FastifyInstance): void {
 export default fp(
   async (app) => {
     const { maxKeys, defaultPlan, trustedAddresses, headers } = app.gateway.rateLimits
-    app.checkGateway((written) => expressionProblems(written, compilerOf(app)))
+    app.checkGateway((written) => expressionProblems(written, decorated<Compile>(app, 'compileExpression')))
 
     const compilation = new Compilation()
-    const { limits, plans, unrouted, forRoute } = catalogueOf(app.gateway, (text) => compilation.add(text))
+    const { limits, plans, unrouted, forRoute } = catalogueOf(app.gateway, (...what) =>
+      compilation.add(...what),
+    )
     const byRoute = new Map(
       app.compiledRoutes.map((route) => [route, forRoute(route.config, route.name)] as const),
     )
@@ -65,7 +63,9 @@ export default fp(
     const hash = new KeyedHash(seed.readInt32LE(0), seed.readInt32LE(4))
     const local = new LocalStore(limits, ({ algorithm }) => algorithm, hash, maxKeys)
     let shared: ReturnType<typeof shareThroughRedis>
-    const decide = (claims: readonly Claim[]) => shared?.store.decide(claims) ?? local.decide(claims, now())
+    const decide = (claims: readonly Claim[]) =>
+      // A plan that its identity does not have is no reason to ask Redis.
+      claims.length === 0 || (shared?.store.decide(claims) ?? local.decide(claims, now()))
     const trusted = addressList(trustedAddresses)
     const asker = await useRateLimit(app, { decide, trusted, hash, maxKeys, now })
     if (limits.length === 0) return
@@ -81,7 +81,7 @@ export default fp(
     }))
     // Whoever compiles and whoever knows Redis may be loaded after this.
     app.addHook('onReady', async () => {
-      const compile = compilerOf(app)
+      const compile = decorated<Compile>(app, 'compileExpression')
       if (compile !== undefined) compilation.run(compile)
       shared = shareThroughRedis(app, limits, hash, now)
     })

@@ -9,8 +9,11 @@ export interface KeyedRequest {
   readonly identity: Pick<Identity, 'id' | 'consumer'> | null
 }
 
-/** An expression of the config, compiled; throws for a request of which it has no value. */
+/** An expression of the config, compiled; throws for a request of which it has no value. Values are JSON's, and bigints. */
 export type Evaluate = (request: KeyedRequest) => unknown
+
+/** Compiles an expression. Throws if it can never have a value that serves for this. */
+export type Compile = (expression: string, wanted: 'key' | 'number') => Evaluate
 
 function own(headers: KeyedRequest['headers'], name: string): string | undefined {
   if (!Object.hasOwn(headers, name)) return undefined
@@ -18,9 +21,10 @@ function own(headers: KeyedRequest['headers'], name: string): string | undefined
   return Array.isArray(value) ? value.join(',') : value
 }
 
-function evaluated(evaluate: Evaluate, request: KeyedRequest): unknown {
+/** What `use` makes of the value, or undefined: whatever a client sends is no reason to fail. */
+function evaluated<T>(evaluate: Evaluate, request: KeyedRequest, use: (value: unknown) => T): T | undefined {
   try {
-    return evaluate(request)
+    return use(evaluate(request))
   } catch {
     return undefined
   }
@@ -32,15 +36,12 @@ function evaluated(evaluate: Evaluate, request: KeyedRequest): unknown {
  */
 export function keyReader(
   { by, ipv6Prefix }: { readonly by: By; readonly ipv6Prefix: number },
-  compile: (expression: string) => Evaluate,
+  compile: Compile,
 ): (request: KeyedRequest) => string {
   const address = ({ ip }: KeyedRequest): string => `a${clientNetwork(ip, ipv6Prefix)}`
   if (typeof by === 'object') {
-    const evaluate = compile(by.expression)
-    return (request) => {
-      const value = evaluated(evaluate, request)
-      return value === undefined || value === null ? 'x' : `x=${text(value)}`
-    }
+    const evaluate = compile(by.expression, 'key')
+    return (request) => evaluated(evaluate, request, keyOf) ?? 'x'
   }
   switch (by) {
     case 'all':
@@ -65,9 +66,10 @@ export function keyReader(
   }
 }
 
-function text(value: unknown): string {
-  if (typeof value !== 'object') return String(value)
-  return JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? String(inner) : inner))
+function keyOf(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined
+  if (typeof value !== 'object') return `x=${value}`
+  return `x=${JSON.stringify(value, (_name, inner) => (typeof inner === 'bigint' ? String(inner) : inner))}`
 }
 
 /**
@@ -78,13 +80,13 @@ function text(value: unknown): string {
  */
 export function costReader(
   { cost }: Pick<Rule, 'cost'>,
-  compile: (expression: string) => Evaluate,
+  compile: Compile,
   most: number,
 ): (request: KeyedRequest) => number {
   if (typeof cost === 'number') return () => cost
-  const evaluate = compile(cost.expression)
+  const evaluate = compile(cost.expression, 'number')
   return (request) => {
-    const value = evaluated(evaluate, request)
+    const value = evaluated(evaluate, request, (value) => value)
     const number = typeof value === 'number' || typeof value === 'bigint' ? Number(value) : Number.NaN
     return number >= 0 ? Math.min(Math.ceil(number), Number.MAX_SAFE_INTEGER) : most
   }

@@ -2,6 +2,7 @@
 import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { EndpointStore } from './endpoint-store.ts'
+import { rateLimited } from './errors.ts'
 import type { KeyedHash } from './keyed-hash.ts'
 import type { Claim } from './limit.ts'
 
@@ -38,7 +39,7 @@ const CLAIMS = Symbol('holdfast.claims')
 export interface LimiterOptions {
   readonly decide: Decide
   /** Addresses that no limit is for. */
-  readonly trusted: (address: string) => boolean
+  readonly trusted: (address: string | undefined) => boolean
   readonly hash: KeyedHash
   readonly maxKeys: number
   /** Microseconds, whole. */
@@ -64,7 +65,11 @@ export async function useRateLimit(
       return CLAIMS in options ? claims : new EndpointStore(hash, maxKeys, now)
     }
   } as unknown as new () => FastifyRateLimitStore
-  await app.register(rateLimit, { global: false, store })
+  await app.register(rateLimit, {
+    global: false,
+    store,
+    errorResponseBuilder: (_request, { ttl }) => rateLimited(String(Math.ceil(ttl / 1000))),
+  })
   return (claimsOf) =>
     app.createRateLimit({
       [CLAIMS]: true,

@@ -1,6 +1,7 @@
 /** Where the limits meet the shared Redis: `app.redis`, if it is there. */
 import { hash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
+import { decorated } from '../config/decorated.ts'
 import { Denials } from './denials.ts'
 import type { KeyedHash } from './keyed-hash.ts'
 import type { Limit } from './limit.ts'
@@ -41,8 +42,8 @@ export function shareThroughRedis(
   now: () => number,
 ): { readonly store: SharedStore; readonly fallback: LocalStore } | undefined {
   const { store, maxKeys } = app.gateway.rateLimits
-  const redis = app.hasDecorator('redis') ? (app as unknown as { redis: SharedRedis | null }).redis : null
-  if (redis === null || store === 'local') return undefined
+  const redis = decorated<SharedRedis>(app, 'redis')
+  if (redis === undefined || store === 'local') return undefined
   const { timeout } = (app.gateway as unknown as { redis: { timeout: number } }).redis
   const fallback = new LocalStore(limits, ({ part }) => part, hashOf, maxKeys)
   let reportedAt = Number.NEGATIVE_INFINITY

@@ -81,8 +81,9 @@ async function connectTo(app: FastifyInstance, options: Options): Promise<Shared
     disableClientInfo: true,
     retryStrategy: (times) =>
       Math.min(LONGEST_RECONNECT, FIRST_RECONNECT * 2 ** Math.min(times - 1, 10)) * (0.5 + Math.random() / 2),
-    // A primary that has become a replica: its name may lead to the new one by now.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    // A primary that has become a replica: its name may lead to the new one by now. Redis before 7 tells of it in the
+    // middle of what it says of a script.
+    reconnectOnError: ({ message }) => /\bREADONLY\b/.test(message),
     ...(tls === undefined ? {} : { tls }),
   })
   const client = Object.assign(redis, { reconnect: () => redis.disconnect(true) }) as Redis & Client

@@ -6,7 +6,7 @@ import { type CheckedRegex, regexProblems } from '../config/regex-safety.ts'
 import { routeMatch } from './compile.ts'
 import { compileConditions } from './conditions.ts'
 import { headerEditProblems, headerProblems } from './edits.ts'
-import { parseHost } from './host.ts'
+import { parseHosts } from './host.ts'
 import { findShadowed } from './overlap.ts'
 import { parsePattern } from './pattern.ts'
 import { compileRewrite } from './rewrite.ts'
@@ -104,7 +104,7 @@ function partProblems(route: RouteConfig, index: number, encodedSlash: boolean):
     }
   }
   const match = routeMatch(route)
-  attempt(at('host'), () => parseHost(route.host))
+  attempt(at('host'), () => parseHosts(route.host))
   attempt(at('headers'), () => compileConditions(match))
   // Whatever uses the parameters of a path that is wrong would tell of it again.
   if (!attempt(at('path'), () => parsePattern(match.path))) return problems

@@ -56,7 +56,7 @@ export function compileRoute(config: RouteConfig): CompiledRoute {
   const match = routeMatch(config)
   const { stripPrefix, rewrite } = config
   return {
-    name: config.name ?? `${config.host ?? ''}${config.path}`,
+    name: config.name ?? `${config.host?.join(',') ?? ''}${config.path}`,
     config,
     match,
     rewrite: compileRewrite({

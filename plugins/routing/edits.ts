@@ -33,11 +33,16 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // RFC 9110, 5.5: visible characters, space, tab and the upper half of latin1. No CR, no LF, no NUL.
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
-// They belong to one connection (RFC 9110, 7.6.1) or frame the message: the gateway's own business.
-const UNTOUCHABLE: ReadonlySet<string> = new Set([...CONNECTION_HEADERS, 'content-length'])
+// They belong to one connection (RFC 9110, 7.6.1), or say how the message is sent: the gateway's own business.
+const UNTOUCHABLE: ReadonlySet<string> = new Set([
+  ...CONNECTION_HEADERS,
+  'content-length',
+  'expect',
+  'http2-settings',
+])
 
 /** What a user of another gateway writes for a variable: here it would be sent to the letter. */
-const VARIABLE = /^\$\{?[a-z]\w*\}?$|\{\{.*\}\}/i
+const VARIABLE = /\$\{?[a-z]\w*|%\[|\{\{/i
 
 type Steps = readonly (string | number)[]
 
@@ -101,7 +106,7 @@ export function compileHeaderEdits(edits: HeaderEdits | undefined): ((headers: H
     for (const name of removed) delete headers[name]
     for (const [name, value] of set) headers[name] = value
     for (const [name, value] of added) {
-      const present = headers[name]
+      const present = Object.hasOwn(headers, name) ? headers[name] : undefined
       // A new list: the one that is there may belong to somebody else.
       headers[name] =
         present === undefined ? value : Array.isArray(present) ? [...present, value] : [present, value]

@@ -48,7 +48,12 @@ function unfit({ headers, httpVersion }: IncomingMessage): GatewayError | undefi
   const { expect, host, 'transfer-encoding': encoding } = headers
   // RFC 9112, 3.2
   if (host === undefined && httpVersion === '1.1') return badRequest('The request has no Host header')
-  // RFC 9112, 6.1. It would be sent on in chunks, and nobody told what else was done to it.
+  // RFC 9112, 6.1: its framing is faulty, and what follows may be what others take for its body.
+  if (encoding !== undefined && httpVersion === '1.0') {
+    const message = 'HTTP/1.0 has no transfer encodings'
+    return new GatewayError('GTW_BAD_REQUEST', 400, 'client', message, { headers: { connection: 'close' } })
+  }
+  // The same. It would be sent on in chunks, and nobody told what else was done to it.
   if (encoding !== undefined && encoding.toLowerCase() !== 'chunked') {
     const message = 'Of transfer encodings only chunked is served'
     return new GatewayError('GTW_NOT_IMPLEMENTED', 501, 'client', message)

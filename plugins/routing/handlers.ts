@@ -6,6 +6,7 @@ import type { CompiledRoute } from './compile.ts'
 import type { Headers } from './edits.ts'
 import { type Match, type Matched, NO_MATCH, TYPE } from './find.ts'
 import { MATCH } from './local.ts'
+import { strippedFrom } from './rewrite.ts'
 import type { Params } from './route-match.ts'
 import type { Splits } from './split.ts'
 import { upgradeOf } from './upgrade.ts'
@@ -54,6 +55,7 @@ function forward(app: FastifyInstance, route: CompiledRoute, random: () => numbe
       route: route.name,
       upstream,
       path: target,
+      prefix: strippedFrom(path, config.stripPrefix),
       key: keyOf(request),
       binding: bindingOf(request),
       repeatable: route.repeatable(request.headers),

@@ -31,6 +31,8 @@ declare module 'fastify' {
      * sees it, and so are neither forwarded nor logged. `request.takeQuery` has their values. Before the server is ready.
      */
     secretParameters: Set<string>
+    /** Names of request headers that hold credentials whatever they are called: never logged. Before the server is ready. */
+    secretHeaders: Set<string>
     /** Puts something before the requests of routes: who may come in, and how often. Throws once the server is ready. */
     addGuard(guard: GuardSpec): void
     /**
@@ -43,9 +45,11 @@ declare module 'fastify' {
     /**
      * Sends the next requests of a route to these upstreams, by these shares; undefined goes back to what the config
      * says. Lost on a restart. Throws if there is no such route or upstream, or no share is above 0. What it returns
-     * goes back to how it was before, unless it has been set anew since.
+     * goes back to how it was before, unless it has been set anew since: then it returns false.
      */
-    setSplit(route: string, shares: Readonly<Record<string, number>> | undefined): () => void
+    setSplit(route: string, shares: Readonly<Record<string, number>> | undefined): () => boolean
+    /** Parts of the whole that go to each upstream now, whoever has set them; none of a route that forwards nothing. */
+    splitOf(route: CompiledRoute): ReadonlyMap<string, number>
   }
   interface FastifyRequest {
     /** Who it comes from; null until authentication has said so. */
@@ -86,6 +90,7 @@ export default fp<{ local: LocalRoutes }>(
     app.decorate('compiledRoutes', routes)
     const splits = new Splits(app.upstreams.upstreams)
     app.decorate('setSplit', splits.set.bind(splits))
+    app.decorate('splitOf', ({ config }) => splits.partsOf(config))
     app.decorateRequest('identity', null)
     app.decorateRequest('takeQuery', function (name) {
       return takeQuery(this, name)
@@ -102,6 +107,7 @@ export default fp<{ local: LocalRoutes }>(
     })
     const secrets = new Set<string>()
     app.decorate('secretParameters', secrets)
+    app.decorate('secretHeaders', new Set<string>())
     app.decorate('addGuard', (guard) => {
       if (guarded !== undefined)
         throw new Error(`the guard "${guard.name}" comes too late: the server is ready`)

@@ -5,7 +5,7 @@
  * wildcard elsewhere swallows a path is not looked for.
  */
 import { compileMatcher } from './conditions.ts'
-import { hostKey, parseHost } from './host.ts'
+import { hostKey, parseHosts } from './host.ts'
 import { parsePattern } from './pattern.ts'
 import type { Matcher, RouteMatch } from './route-match.ts'
 import { methodSet } from './router.ts'
@@ -31,16 +31,25 @@ export function findShadowed(routes: readonly (RouteMatch | undefined)[]): Shado
   const found: Shadowed[] = []
   routes.forEach((route, index) => {
     if (route === undefined) return
-    const key = `${hostKey(parseHost(route.host))} ${parsePattern(route.path).shape}`
+    const { shape } = parsePattern(route.path)
     const facts: Facts = { index, methods: methodSet(route.methods), conditions: conditionsOf(route) }
-    const group = groups.get(key) ?? []
-    groups.set(key, group)
-    // Routes with more conditions are tried first and those with fewer later: what comes before this
-    // one and asks for nothing more has as many conditions and an earlier place.
-    const before = group.filter((other) => takesWhatever(other, facts))
-    const by = covering(before, facts.methods)
-    if (by !== undefined) found.push({ index, by, why: explain(index, by) })
-    group.push(facts)
+    const takers = parseHosts(route.host).map((host) => {
+      const key = `${hostKey(host)} ${shape}`
+      const group = groups.get(key) ?? []
+      groups.set(key, group)
+      // Routes with more conditions are tried first and those with fewer later: what comes before this
+      // one and asks for nothing more has as many conditions and an earlier place.
+      const by = covering(
+        group.filter((other) => takesWhatever(other, facts)),
+        facts.methods,
+      )
+      group.push(facts)
+      return by
+    })
+    // One that is reached by one of its hosts is reached.
+    if (takers.includes(undefined)) return
+    const by = [...new Set(takers.flatMap((one) => one ?? []))].sort((a, b) => a - b)
+    found.push({ index, by, why: explain(index, by) })
   })
   return found
 }

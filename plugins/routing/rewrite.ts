@@ -56,10 +56,21 @@ function fromPrefix(stripPrefix: string, path: string | RegExp): Rewrite {
     throw new Error(`stripPrefix "${stripPrefix}" never starts what "${path}" matches`)
   }
   return (asked) => {
-    if (!asked.startsWith(prefix)) return asked
-    if (asked.length === prefix.length) return '/'
-    return asked.charCodeAt(prefix.length) === 0x2f ? asked.slice(prefix.length) : asked
+    if (!startsWith(asked, prefix)) return asked
+    return asked.length === prefix.length ? '/' : asked.slice(prefix.length)
   }
+}
+
+function startsWith(path: string, prefix: string): boolean {
+  if (!path.startsWith(prefix)) return false
+  return path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f
+}
+
+/** What a route's `stripPrefix` takes off the front of this path; undefined if it takes nothing. */
+export function strippedFrom(path: string, stripPrefix: string | undefined): string | undefined {
+  if (stripPrefix === undefined) return undefined
+  const prefix = stripPrefix.endsWith('/') ? stripPrefix.slice(0, -1) : stripPrefix
+  return prefix !== '' && startsWith(path, prefix) ? prefix : undefined
 }
 
 function mayStartWith(path: string, prefix: string): boolean {

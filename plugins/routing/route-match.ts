@@ -8,8 +8,8 @@ export type Matcher = string | RegExp | boolean
 
 /** What a route matches. All that is given must hold. */
 export interface RouteMatch {
-  /** `api.example.com`, or `*.example.com` for one or more labels before it. Without a port. Default: any host. */
-  readonly host?: string
+  /** `api.example.com`, or `*.example.com` for one or more labels before it; one of several. Without a port. Default: any host. */
+  readonly host?: string | readonly string[]
   /**
    * `/users`, `/users/:id` (a whole, non-empty segment), `/users/*` (at the end only; matches `/users`,
    * `/users/` and all below), or a RegExp that must match the whole canonical path.

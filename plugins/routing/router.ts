@@ -22,9 +22,9 @@
  */
 import { normaliseHost } from '../config/host-name.ts'
 import { type Condition, compileConditions } from './conditions.ts'
-import { hostKey, LONGEST_HOST, parseHost } from './host.ts'
+import { type HostPattern, hostKey, LONGEST_HOST, parseHosts } from './host.ts'
 import { createPathTable, NO_PARAMS, type PathTable } from './path-table.ts'
-import { parsePattern } from './pattern.ts'
+import { type Pattern, parsePattern } from './pattern.ts'
 import type { MatchResult, RequestFacts, RouteMatch } from './route-match.ts'
 
 export interface Router {
@@ -54,7 +54,7 @@ export function createRouter(routes: readonly RouteMatch[]): Router {
   const problems: string[] = []
   const compiled = routes.flatMap((route, index) => {
     try {
-      return [compile(route, index)]
+      return compile(route, index)
     } catch (error) {
       problems.push(`routes[${index}]: ${(error as Error).message}`)
       return []
@@ -124,10 +124,15 @@ export function createRouter(routes: readonly RouteMatch[]): Router {
   return { match }
 }
 
-type Compiled = ReturnType<typeof compile>
+/** A route under one of its hosts. */
+interface Compiled {
+  readonly host: HostPattern
+  readonly pattern: Pattern
+  readonly route: Route
+}
 
-function compile(match: RouteMatch, index: number) {
-  const host = parseHost(match.host)
+function compile(match: RouteMatch, index: number): Compiled[] {
+  const hosts = parseHosts(match.host)
   const pattern = parsePattern(match.path)
   const route: Route = {
     index,
@@ -136,7 +141,7 @@ function compile(match: RouteMatch, index: number) {
     conditions: compileConditions(match),
     result: Object.freeze({ kind: 'route', index, params: NO_PARAMS }),
   }
-  return { host, pattern, route }
+  return hosts.map((host) => ({ host, pattern, route }))
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   nonEmptyList,
   object,
   oneOf,
+  oneOrMore,
   optional,
   record,
   shorthand,
@@ -68,8 +69,8 @@ function refuseRepeatable(value: unknown): string | undefined {
 const route = {
   /** How logs and metrics call it. Default: host and path. */
   name: optional(text({ minLength: 1 })),
-  /** `api.example.com` or `*.example.com`. Default: any. */
-  host: guarded(optional(text({ minLength: 1 }))),
+  /** `api.example.com` or `*.example.com`, or a list of them. Default: any. */
+  host: guarded(optional(oneOrMore(text({ minLength: 1 }), { noun: 'host' }))),
   /** `/users`, `/users/:id`, `/users/*`, a RegExp over the whole path, or `~` and the text of one. */
   path: custom(refusePath) as Schema<PathPattern, string | RegExp>,
   /** Default: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS and QUERY. GET brings HEAD with it. */

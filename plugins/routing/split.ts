@@ -6,6 +6,7 @@ export class Split {
   readonly #random: () => number
   #entries: readonly (readonly [string, number])[] = []
   #total = 0
+  #parts: ReadonlyMap<string, number> = new Map()
 
   /**
    * @param configured at least one is above 0
@@ -26,12 +27,14 @@ export class Split {
     const used = entries.filter(([, share]) => share > 0)
     if (used.length === 0) throw new RangeError('a split needs a share above 0')
     this.#entries = used
-    this.#total = used.reduce((sum, [, share]) => sum + share, 0)
+    const total = used.reduce((sum, [, share]) => sum + share, 0)
+    this.#total = total
+    this.#parts = new Map(used.map(([name, share]) => [name, share / total]))
   }
 
   /** Parts of the whole that go to each upstream now. */
   get parts(): ReadonlyMap<string, number> {
-    return new Map(this.#entries.map(([name, share]) => [name, share / this.#total]))
+    return this.#parts
   }
 
   choose(): string {
@@ -47,9 +50,13 @@ export class Split {
   }
 }
 
+const NOTHING: ReadonlyMap<string, number> = new Map()
+
 /** The splits of a gateway's routes, by name. Routes of one name are changed together. */
 export class Splits {
   readonly #byRoute = new Map<string, Split[]>()
+  /** By the route's own config, since several may have one name. */
+  readonly #byConfig = new Map<object, Split>()
   /** What was last set, by route. */
   readonly #set = new Map<string, { readonly shares: Shares | undefined }>()
   readonly #upstreams: ReadonlyMap<string, unknown>
@@ -62,19 +69,26 @@ export class Splits {
   /** To be called once for each route that forwards. */
   add(
     route: string,
-    { upstream, split }: { upstream?: string | undefined; split?: Shares | undefined },
+    config: { upstream?: string | undefined; split?: Shares | undefined },
     random: () => number,
   ): Split {
+    const { upstream, split } = config
     const one = new Split(split ?? { [upstream as string]: 1 }, random)
     this.#byRoute.set(route, [...(this.#byRoute.get(route) ?? []), one])
+    this.#byConfig.set(config, one)
     return one
+  }
+
+  /** Parts of the whole that go to each upstream now; none of a route that forwards nothing. */
+  partsOf(config: object): ReadonlyMap<string, number> {
+    return this.#byConfig.get(config)?.parts ?? NOTHING
   }
 
   /**
    * Throws if there is no such route, if it forwards nothing, if an upstream is unknown or no share is above 0.
-   * @returns what goes back to how it was before, unless it has been set anew since
+   * @returns what goes back to how it was before, unless it has been set anew since: then it returns false
    */
-  set(route: string, shares: Shares | undefined): () => void {
+  set(route: string, shares: Shares | undefined): () => boolean {
     for (const one of this.of(route)) {
       const unknown = Object.keys(shares ?? {}).find((name) => !this.#upstreams.has(name))
       if (unknown !== undefined) throw new RangeError(`no upstream is named "${unknown}"`)
@@ -84,7 +98,9 @@ export class Splits {
     const present = { shares }
     this.#set.set(route, present)
     return () => {
-      if (this.#set.get(route) === present) this.set(route, before)
+      if (this.#set.get(route) !== present) return false
+      this.set(route, before)
+      return true
     }
   }
 

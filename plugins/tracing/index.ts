@@ -2,6 +2,8 @@ import { randomFillSync, randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { addressList } from '../config/addresses.ts'
+import { normaliseHost } from '../config/host-name.ts'
+import { redactedUrl, withoutUser } from '../config/redact.ts'
 import type { RequestEnd } from '../config/request-end.ts'
 import { routeName, routeTemplate } from '../config/route-name.ts'
 import { ownVersion } from '../config/version.ts'
@@ -16,6 +18,10 @@ import { beginTrace, type Trace, writeTrace } from './trace.ts'
 import { SAMPLED } from './traceparent.ts'
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** The trace of a request that has ended, if the gateway's part of it is recorded; undefined if it is not. */
+    recordedTrace(request: FastifyRequest, end: RequestEnd): string | undefined
+  }
   interface FastifyRequest {
     /** Of the trace that it belongs to, as 32 hexadecimal digits; null where nobody traces. */
     readonly traceId: string | null
@@ -31,15 +37,19 @@ const POOL = 8192
 const TRACE = Symbol('holdfast.trace')
 type Traced = FastifyRequest & { [TRACE]?: Trace }
 
+/** What the config takes credentials from is in headers and queries, and in no path. */
+const NO_MORE_NAMES: ReadonlySet<string> = new Set()
+
 type Tracing = NonNullable<FastifyInstance['gateway']['tracing']>
 
 function one(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header.join(',') : header
 }
 
-function withoutQuery(url: string): string {
+/** Without the query, and without what looks like a secret in the path. */
+function pathOf(url: string): string {
   const end = url.indexOf('?')
-  return end === -1 ? url : url.slice(0, end)
+  return redactedUrl(end === -1 ? url : url.slice(0, end), NO_MORE_NAMES)
 }
 
 function factsOf(request: FastifyRequest, end: RequestEnd): ExchangeFacts {
@@ -48,10 +58,10 @@ function factsOf(request: FastifyRequest, end: RequestEnd): ExchangeFacts {
   const failure = request.failure as Error | null | undefined
   return {
     method: request.method,
-    path: withoutQuery(request.originalUrl),
+    path: pathOf(request.originalUrl),
     scheme: request.protocol,
     httpVersion: raw.httpVersion === '2.0' ? '2' : raw.httpVersion,
-    host: request.hostname.replace(/^\[|\]$/g, '') || undefined,
+    host: normaliseHost(withoutUser(request.host)).replace(/^\[|\]$/g, '') || undefined,
     port: request.port ?? undefined,
     client: end.client,
     peer: end.peer,
@@ -66,7 +76,7 @@ function factsOf(request: FastifyRequest, end: RequestEnd): ExchangeFacts {
     startedAt: end.startedAt,
     endedAt: end.startedAt + end.totalMs,
     upstream: exchange?.plan.upstream,
-    targetPath: exchange === null ? '' : withoutQuery(exchange.plan.path),
+    targetPath: exchange === null ? '' : pathOf(exchange.plan.path),
     attempts: exchange?.attempts ?? [],
   }
 }
@@ -110,6 +120,10 @@ function propagate(app: FastifyInstance, { trust, sample }: Tracing): void {
   })
 }
 
+function isRecorded({ flags }: Trace, end: RequestEnd, sample: Tracing['sample']): boolean {
+  return (flags & SAMPLED) !== 0 || worthKeeping(end, sample)
+}
+
 function record(app: FastifyInstance, endpoint: string, tracing: Tracing): void {
   const { headers, compression, timeout, queue, interval, sample, serviceName } = tracing
   const collector = openCollector({ url: tracesUrl(endpoint), headers, compression, timeout })
@@ -145,8 +159,7 @@ function record(app: FastifyInstance, endpoint: string, tracing: Tracing): void 
   )
   app.onRequestEnd((request, _reply, end) => {
     const trace = (request as Traced)[TRACE]
-    if (trace === undefined) return
-    if ((trace.flags & SAMPLED) === 0 && !worthKeeping(end, sample)) return
+    if (trace === undefined || !isRecorded(trace, end, sample)) return
     const offset = Date.now() - performance.now()
     for (const span of exchangeSpans(factsOf(request, end), trace, offset)) exporter.add(spanText(span))
   })
@@ -168,6 +181,11 @@ export default fp(
       getter() {
         return (this as Traced)[TRACE]?.traceId ?? null
       },
+    })
+    app.decorate('recordedTrace', (request, end) => {
+      const trace = (request as Traced)[TRACE]
+      if (trace === undefined || tracing?.endpoint === undefined) return undefined
+      return isRecorded(trace, end, tracing.sample) ? trace.traceId : undefined
     })
     if (tracing === undefined) return
     propagate(app, tracing)

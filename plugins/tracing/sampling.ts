@@ -39,5 +39,6 @@ export function worthKeeping(
 ): boolean {
   // 0: it was there, and got nothing.
   if (errors && (status >= 500 || status === 0 || aborted)) return true
-  return slowerThan !== undefined && totalMs > slowerThan
+  // A tunnel takes as long as it is wanted.
+  return slowerThan !== undefined && totalMs > slowerThan && status !== 101
 }

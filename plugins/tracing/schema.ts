@@ -29,7 +29,7 @@ const sample = object({
   ratio: withDefault(decimal({ minimum: 0, maximum: 1 }), 1),
   /** Requests that failed (5xx, or not answered whole) are recorded, chosen or not. Default true. */
   errors: withDefault(flag(), true),
-  /** Requests that took longer are recorded, chosen or not. */
+  /** Requests that took longer are recorded, chosen or not; a tunnel is none of them. */
   slowerThan: optional(duration({ minimum: 1 })),
 })
 

@@ -1,4 +1,5 @@
 /** The spans of an exchange: names and attributes by OpenTelemetry's semantic conventions for HTTP, 1.45. */
+import { rounded } from '../config/rounded.ts'
 import type { Outcome } from '../upstreams/contract.ts'
 import type { AttemptRecord } from '../upstreams/exchange.ts'
 import { unixSocket } from '../upstreams/origin.ts'
@@ -8,7 +9,7 @@ import type { Trace } from './trace.ts'
 /** All that is told of a request. Times in monotonic milliseconds. */
 export interface ExchangeFacts {
   readonly method: string
-  /** As the client sent it, without the query, which may hold secrets. */
+  /** As the client sent it, without the query and whatever else may hold secrets. */
   readonly path: string
   readonly scheme: string
   readonly httpVersion: string
@@ -86,10 +87,6 @@ function serverOf(origin: string): { address: string; port: number | undefined }
     address: hostname.replace(/^\[|\]$/g, ''),
     port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
   }
-}
-
-function rounded(milliseconds: number): number {
-  return Math.round(milliseconds * 1000) / 1000
 }
 
 function attemptSpan(

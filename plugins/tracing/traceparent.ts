@@ -1,4 +1,5 @@
 /** The header `traceparent` of W3C Trace Context, level 2. */
+import { withoutBlanks } from './blanks.ts'
 
 /** What it says. */
 export interface Traceparent {
@@ -25,7 +26,7 @@ const NO_SPAN = '0'.repeat(16)
  * @returns undefined if it is not valid: a new trace begins
  */
 export function parseTraceparent(value: string): Traceparent | undefined {
-  const [, version, traceId, parentId, flags, more] = FORM.exec(value.trim()) ?? []
+  const [, version, traceId, parentId, flags, more] = FORM.exec(withoutBlanks(value)) ?? []
   if (traceId === undefined || parentId === undefined || flags === undefined) return undefined
   if (version === 'ff' || (version === '00' && more !== undefined)) return undefined
   if (traceId === NO_TRACE || parentId === NO_SPAN) return undefined

@@ -1,4 +1,5 @@
 /** The header `tracestate` of W3C Trace Context, level 2. */
+import { withoutBlanks } from './blanks.ts'
 
 /** Members of a list. */
 const MOST = 32
@@ -16,7 +17,7 @@ export function parseTracestate(value: string): string | undefined {
   const members: string[] = []
   const keys = new Set<string>()
   for (const part of value.split(',')) {
-    const member = part.replace(/^[ \t]+|[ \t]+$/g, '')
+    const member = withoutBlanks(part)
     if (member === '') continue
     const key = member.slice(0, member.indexOf('='))
     if (!MEMBER.test(member) || keys.has(key) || members.length === MOST) return undefined

@@ -49,17 +49,19 @@ export class AnswerStream extends Readable {
   finish(trailers?: Trailers): void {
     this.#whole = true
     this.#trailers = trailers
-    if (trailers !== undefined && this.#response !== undefined) this.#trail(this.#response, trailers)
+    const response = this.#response
+    if (trailers !== undefined && response !== undefined) this.#try(() => this.#trail(response, trailers))
     this.push(null)
   }
 
   /** Where nothing of the body has come, the head goes out alone: an event stream may be silent for long. */
   override pipe<T extends NodeJS.WritableStream>(to: T, options?: { end?: boolean }): T {
     const response = to as T & Partial<ServerResponse>
-    if (response.addTrailers !== undefined) this.#answers(response as unknown as ServerResponse)
+    if (response.addTrailers !== undefined)
+      this.#try(() => this.#answers(response as unknown as ServerResponse))
     if (response.flushHeaders !== undefined && this.readableLength === 0) {
       setImmediate(() => {
-        if (!this.destroyed && !response.headersSent) response.flushHeaders?.()
+        if (!this.destroyed && !response.headersSent) this.#try(() => response.flushHeaders?.())
       })
     }
     return super.pipe(to, options)
@@ -74,6 +76,15 @@ export class AnswerStream extends Readable {
   override resume(): this {
     this.#source.flows(true)
     return super.resume()
+  }
+
+  /** What cannot be sent breaks this answer: nobody else is there to hear of it, and the process would end. */
+  #try(send: () => void): void {
+    try {
+      send()
+    } catch (error) {
+      this.destroy(error as Error)
+    }
   }
 
   #answers(response: ServerResponse): void {

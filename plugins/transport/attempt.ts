@@ -1,13 +1,15 @@
 import type { Dispatcher } from 'undici'
 import type { Lease, Outcome } from '../upstreams/contract.ts'
+import { ABANDONED } from '../upstreams/evidence.ts'
 import type { AttemptRecord } from '../upstreams/exchange.ts'
 import { comesInPieces } from './answer.ts'
 import type { AttemptOptions, AttemptOwner, DispatchOptions } from './attempt-owner.ts'
 import { ForwardedBody } from './body.ts'
 import type { Watched } from './deadlines.ts'
-import { BodyTooLargeError, failureError, SlowClientError, UnknownStatusError } from './errors.ts'
+import { blameless, failureError, isFinal, SlowClientError, UnknownStatusError } from './errors.ts'
 import { Gathered } from './gathered.ts'
-import { ABANDONED, answered, attemptRecord, failed } from './outcomes.ts'
+import { Leased } from './leased.ts'
+import { answered, failed, givenUp } from './outcomes.ts'
 import { Passage, type PassageOwner } from './passage.ts'
 import { Patience } from './patience.ts'
 import type { TargetPool } from './pools.ts'
@@ -15,25 +17,23 @@ import type { Running } from './running.ts'
 import { type Headers, responseTrailers } from './trailers.ts'
 import { Upload } from './upload.ts'
 
+/** The rest of an answer that nobody wants is read for so long (ms), to keep its connection. */
+const DISCARD_MS = 100
+
 function streamUnlessWhole(attempt: Attempt): void {
   attempt.streamUnlessWhole()
 }
 
 /** One try at one target: a handler of undici's that settles its lease whatever happens. */
-export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watched, Running {
-  readonly lease: Lease
-  readonly record: AttemptRecord
+export class Attempt extends Leased implements Dispatcher.DispatchHandler, PassageOwner, Watched, Running {
   status = 0
   headers: Headers = {}
   /** A byte of the request may have reached the target. */
   requestSent = false
-  /** Milliseconds from the lease to the response headers or the failure. */
-  latencyMs = 0
   place = -1
   readonly #owner: AttemptOwner
   readonly #pool: TargetPool
   readonly #options: AttemptOptions
-  readonly startedAt = performance.now()
   #state: 'waiting' | 'gathering' | 'streaming' | 'discarding' | 'over' = 'waiting'
   #controller: Dispatcher.DispatchController | undefined
   readonly #gathered: Gathered
@@ -48,13 +48,12 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
     pool: TargetPool,
     options: AttemptOptions,
   ) {
+    super(lease, kind)
     this.#owner = owner
-    this.lease = lease
     this.#pool = pool
     this.#options = options
     this.#gathered = new Gathered(options.memory, options.gather)
     this.#patience = new Patience(options.timeouts.idle)
-    this.record = attemptRecord(lease.target, kind, this.startedAt)
   }
 
   send(): void {
@@ -64,8 +63,8 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
     const { inflight, tunnels } = this.lease.target
     const waits = inflight - tunnels > connections
     if (waits) this.#pool.crowd.requestWaits()
-    if (waits && queueTimeout > 0) this.#patience.allow(queueTimeout, 'its turn', this.startedAt)
-    else this.#patience.allow(timeouts.connect, 'a connection', this.startedAt)
+    const patience = waits && queueTimeout > 0 ? queueTimeout : timeouts.connect
+    this.#patience.allow(patience, waits ? 'its turn' : 'a connection', this.startedAt)
     deadlines.watch(this)
     if (body instanceof ForwardedBody) this.#upload = new Upload(body, this.#pool.crowd, this)
     const options: DispatchOptions = { origin, path, method, headers, body, servername }
@@ -75,7 +74,7 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
   }
 
   /** Ends it, by default without a verdict on the target: the client left, or the answer is not wanted any more. */
-  abandon(outcome: Outcome = ABANDONED): void {
+  abandon(outcome = givenUp(this.#state === 'waiting', this.record, this.#upload)): void {
     if (this.#state === 'over') return
     this.#finish(outcome)
     this.#controller?.abort(new Error('abandoned'))
@@ -119,8 +118,8 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
     // 103 and its like say something of an answer that is yet to come.
-    if (status < 200 || this.#state === 'over') return
-    if (status > 599) {
+    if ((status >= 100 && status < 200) || this.#state === 'over') return
+    if (!isFinal(status)) {
       this.#fail(new UnknownStatusError(status))
       return
     }
@@ -133,7 +132,8 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
     const outcome = answered(this.status, this.latencyMs, this.headers)
     if (this.#owner.headed(this, outcome) === 'discard') {
       this.#state = 'discarding'
-      this.#settle(outcome)
+      this.settle(outcome)
+      this.#patience.allow(DISCARD_MS, 'the end of the response', now)
       // A long body is not worth reading to its end only to keep the connection.
       if (!(Number(headers['content-length']) <= this.#options.gather)) this.abandon()
       return
@@ -141,7 +141,7 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
     this.#state = 'gathering'
     const { gather, gatherWithin, method } = this.#options
     if (comesInPieces(headers['content-type'])) {
-      this.#settle(outcome)
+      this.settle(outcome)
       this.#openStream()
     } else if (headers['content-length'] === undefined) {
       this.#patience.gatherUntil(now + gatherWithin)
@@ -177,9 +177,8 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
     if (this.#state === 'over') return
     const state = this.#state
     if (state === 'waiting') this.latencyMs = performance.now() - this.startedAt
-    // A client that sends too much says nothing of the target.
     const outcome =
-      error instanceof BodyTooLargeError ? ABANDONED : failed(error, this.requestSent, this.latencyMs)
+      blameless(error) === undefined ? failed(error, this.requestSent, this.latencyMs) : ABANDONED
     this.#finish(outcome)
     if (state === 'streaming') {
       this.#owner.broke()
@@ -199,20 +198,13 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
     this.#owner.streams(this, this.#passage.stream)
   }
 
-  #settle(outcome: Outcome): void {
-    this.record.outcome ??= outcome
-    this.lease.settle(outcome)
-  }
-
   #finish(outcome: Outcome): void {
     this.#state = 'over'
-    this.record.endedAt = performance.now()
     this.#options.deadlines.unwatch(this)
     this.#gathered.release()
     this.#passage?.end()
     this.#upload?.end()
-    this.#settle(outcome)
-    this.lease.release()
+    this.leave(outcome)
   }
 
   /** It ends for a reason that we have found ourselves. */
@@ -233,6 +225,10 @@ export class Attempt implements Dispatcher.DispatchHandler, PassageOwner, Watche
 
   /** Watched: the deadline has passed. */
   expired(now: number): void {
+    if (this.#state === 'discarding') {
+      this.abandon()
+      return
+    }
     // While a body is under way, the time for the response counts from the last piece that the target took.
     if (this.#upload !== undefined && this.#state === 'waiting' && this.requestSent)
       this.#patience.extend(this.#upload.takenAt(now) + this.#options.timeouts.response)

@@ -26,6 +26,15 @@ function unfitToCheck(length: number, most: number): GatewayError {
   return new GatewayError('GTW_BODY_TOO_LARGE', 413, 'client', message, { headers })
 }
 
+/** A check that fails lets nothing through. It is made in an event of the request's, where nobody would catch its error. */
+function verdictOn(body: Buffer, check: BodyCheck): Error | undefined {
+  try {
+    return check(body)
+  } catch (error) {
+    return error as Error
+  }
+}
+
 /** Gets a body that was let through. `giveBack` returns the memory that it takes; to be called once. */
 export type Checked = (body: Buffer, giveBack: () => void) => void
 
@@ -40,12 +49,12 @@ export function bodyChecker(
   const { bodyLimit, replayBody } = limits
   return (request: FastifyRequest, reply: FastifyReply, check: BodyCheck, then: Checked): void => {
     const { raw } = request
-    const refuse = (error: GatewayError): void => {
+    const refuse = (error: Error): void => {
       lastAnswer(raw, reply)
       reply.send(error)
     }
     const look = (body: Buffer, giveBack: () => void): void => {
-      const refusal = check(body)
+      const refusal = verdictOn(body, check)
       if (refusal === undefined) {
         then(body, giveBack)
         return

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
-import { BodyTooLargeError } from './errors.ts'
+import { BodyTooLargeError, ClientLeftError } from './errors.ts'
 import { trailersOf } from './trailers.ts'
 
 const ignore = (): void => {}
@@ -112,7 +112,7 @@ export class ForwardedBody extends Readable {
   }
 
   #left(): void {
-    this.destroy(new Error('the client left'))
+    this.destroy(new ClientLeftError())
   }
 }
 

@@ -35,9 +35,9 @@ export class Deadlines<W extends Watched = Watched> {
     take(this.#watched, one)
   }
 
-  // From the end: what takes the place of one that leaves has been looked at.
   /** All that are watched; `visit` may end the watch of the one that it is handed. */
   each(visit: (one: W) => void): void {
+    // From the end: what takes the place of one that leaves has been looked at.
     for (let i = this.#watched.length - 1; i >= 0; i--) {
       const one = this.#watched[i]
       if (one !== undefined) visit(one)

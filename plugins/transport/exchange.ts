@@ -6,13 +6,19 @@ import type { AnswerStream } from './answer.ts'
 import { Attempt } from './attempt.ts'
 import type { AttemptOptions, AttemptOwner } from './attempt-owner.ts'
 import { ForwardedBody } from './body.ts'
-import { BodyTooLargeError, bodyTooLarge, clientTooSlow, failureError, SlowClientError } from './errors.ts'
-import { type ClientFacts, requestHeaders, responseHeaders } from './headers.ts'
+import { blameless, ClientLeftError, failureError } from './errors.ts'
+import type { ClientFacts } from './forwarded.ts'
+import { requestHeaders, responseHeaders } from './headers.ts'
 import { lastAnswer } from './linger.ts'
 import { AttemptLoop } from './loop.ts'
 import { forgetAnswer, sendAnswer } from './reply.ts'
 import { type Callback, EXCHANGE, PLACEHOLDER } from './requester.ts'
 import type { Route } from './route.ts'
+import type { Running } from './running.ts'
+import { Spare, type SpareOwner } from './spare.ts'
+
+/** Statuses without a body (RFC 9110, 15.3.5, 15.3.6, 15.4.5): what targets send all the same goes no further. */
+const BODILESS = new Set([204, 205, 304])
 
 type Headers = Record<string, string | string[] | undefined>
 
@@ -20,7 +26,7 @@ type Headers = Record<string, string | string[] | undefined>
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'QUERY'])
 
 /** One client request, from its first lease to its last byte. */
-export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner {
+export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner, SpareOwner {
   broken = false
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
@@ -33,6 +39,7 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
   #callback: Callback | undefined
   #limit: NodeJS.Timeout | undefined
   #streamed: ForwardedBody | undefined
+  #spare: Spare | undefined
 
   constructor(
     route: Route,
@@ -82,11 +89,11 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
   }
 
   whole(attempt: Attempt, body: Buffer | string | null): void {
-    this.#commit(attempt, body)
+    if (this.#spare?.whole(attempt, body) !== true) this.commit(attempt, body)
   }
 
   streams(attempt: Attempt, body: AnswerStream): void {
-    this.#commit(attempt, body)
+    if (this.#spare?.fails(attempt) !== true) this.commit(attempt, body)
   }
 
   waited(milliseconds: number): void {
@@ -94,14 +101,17 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
   }
 
   failed(attempt: Attempt, error: unknown, outcome: Outcome): void {
-    const slow = error instanceof SlowClientError
-    if (!slow && !(error instanceof BodyTooLargeError)) {
+    if (this.#spare?.fails(attempt) === true) return
+    const refusal = blameless(error)
+    if (refusal === undefined) {
+      this.route.failed(error)
       this.lost(attempt, error, outcome)
       return
     }
     attempt.record.decision = 'give-up'
     this.end()
-    this.refuse(slow ? clientTooSlow(error) : bodyTooLarge())
+    // Who has left is told nothing; the end of his connection is about to be heard.
+    if (!(refusal instanceof ClientLeftError)) this.refuse(refusal)
   }
 
   gaveWay(error: Error): void {
@@ -137,6 +147,16 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
     this.#reply.send(error)
   }
 
+  protected override spares(attempt: Running): boolean {
+    this.#spare?.drop()
+    this.#spare = new Spare(this, attempt as Attempt, this.route)
+    return true
+  }
+
+  protected override fallsBack(): boolean {
+    return this.#spare?.falls() === true
+  }
+
   #options(body: AttemptOptions['body'], targetHost: string): AttemptOptions {
     const { config, bodyMemory, deadlines } = this.route
     // A client of HTTP/1.0 need not say a host.
@@ -144,14 +164,13 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
     return {
       method: this.#request.method,
       path: this.plan.path,
-      headers: requestHeaders(
-        this.#headers,
-        this.#client,
+      headers: requestHeaders(this.#headers, this.#client, {
         host,
-        config.forwarded,
-        this.plan.editRequest,
-        config.http2,
-      ),
+        forwarded: config.forwarded,
+        prefix: this.plan.prefix,
+        edit: this.plan.editRequest,
+        http2: config.http2,
+      }),
       body,
       timeouts: config.timeouts,
       connections: config.limits.connections,
@@ -169,12 +188,31 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
     return this.#streamed
   }
 
-  #commit(attempt: Attempt, body: Buffer | string | AnswerStream | null): void {
+  commit(attempt: Attempt, body: Buffer | string | AnswerStream | null): void {
     this.won(attempt)
+    this.#spare?.drop()
     clearTimeout(this.#limit)
     if (this.closed) return
     this.#status = attempt.status
-    this.#callback?.(null, { statusCode: attempt.status, headers: attempt.headers, body })
+    if (BODILESS.has(attempt.status)) {
+      if (body instanceof Readable) body.destroy()
+      body = null
+    }
+    try {
+      this.#callback?.(null, { statusCode: attempt.status, headers: attempt.headers, body })
+    } catch (error) {
+      this.#unsent(error as Error, body)
+    }
+  }
+
+  /** A plugin has given the reply a header that HTTP does not know, say: not the target's fault, nor the process's. */
+  #unsent(error: Error, body: unknown): void {
+    forgetAnswer(this.#reply)
+    if (body instanceof Readable) body.destroy(error)
+    // Fastify tells the client of a stream that broke, if it has got so far.
+    setImmediate(() => {
+      if (!this.#reply.raw.headersSent) this.refuse(error)
+    })
   }
 
   #timeUp(): void {
@@ -185,13 +223,15 @@ export class HttpExchange extends AttemptLoop implements Exchange, AttemptOwner 
       requestSent,
       latencyMs: now - startedAt,
     }))
-    this.refuse(failureError('timeout', new Error('there is no more time for this request')))
+    if (this.#spare?.kept === true) this.#spare.falls()
+    else this.refuse(failureError('timeout', new Error('there is no more time for this request')))
   }
 
   readonly #onClose = (): void => {
     this.closed = true
     clearTimeout(this.#limit)
     this.end()
+    this.#spare?.drop()
     // Taken but never sent: the handler threw between the two.
     this.#lease?.release()
     if (Buffer.isBuffer(this.#source)) this.route.bodyMemory.giveBack(this.#source.length)

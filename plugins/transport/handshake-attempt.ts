@@ -2,9 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Lease, Outcome } from '../upstreams/contract.ts'
 import type { AttemptRecord } from '../upstreams/exchange.ts'
-import { UnknownStatusError } from './errors.ts'
+import { isFinal, UnknownStatusError } from './errors.ts'
 import { type Handshake, type HandshakeRequest, sendHandshake } from './handshake.ts'
-import { ABANDONED, answered, attemptRecord, failed } from './outcomes.ts'
+import { Leased } from './leased.ts'
+import { answered, failed, givenUp } from './outcomes.ts'
 import type { Route } from './route.ts'
 import type { Running } from './running.ts'
 
@@ -17,12 +18,7 @@ export interface HandshakeOwner {
 }
 
 /** One try to have a target agree to an upgrade. Once it is answered, its lease is the owner's to release. */
-export class HandshakeAttempt implements Running {
-  readonly lease: Lease
-  readonly record: AttemptRecord
-  readonly startedAt = performance.now()
-  /** Milliseconds until it was answered or failed. */
-  latencyMs = 0
+export class HandshakeAttempt extends Leased implements Running {
   over = false
   readonly #owner: HandshakeOwner
   readonly #route: Route
@@ -36,11 +32,10 @@ export class HandshakeAttempt implements Running {
     route: Route,
     options: HandshakeRequest,
   ) {
+    super(lease, kind)
     this.#owner = owner
-    this.lease = lease
     this.#route = route
     this.#options = options
-    this.record = attemptRecord(lease.target, kind, this.startedAt)
   }
 
   get requestSent(): boolean {
@@ -56,7 +51,7 @@ export class HandshakeAttempt implements Running {
     })
     request.on('response', (response) => {
       const { statusCode = 0 } = response
-      if (statusCode > 599) {
+      if (!isFinal(statusCode)) {
         this.#failed(new UnknownStatusError(statusCode))
         request.destroy()
         return
@@ -67,10 +62,10 @@ export class HandshakeAttempt implements Running {
     request.on('error', (error) => this.#failed(error))
   }
 
-  abandon(outcome: Outcome = ABANDONED): void {
+  abandon(outcome = givenUp(!this.over, this.record)): void {
     if (this.over) return
-    this.#settle(outcome)
-    this.lease.release()
+    this.over = true
+    this.leave(outcome)
     this.#request?.destroy()
   }
 
@@ -78,20 +73,15 @@ export class HandshakeAttempt implements Running {
     if (this.over) return
     this.latencyMs = performance.now() - this.startedAt
     const outcome = failed(error, this.requestSent, this.latencyMs)
-    this.#settle(outcome)
-    this.lease.release()
+    this.over = true
+    this.leave(outcome)
     this.#owner.lost(this, error, outcome)
   }
 
   #answered({ statusCode = 502, headers }: IncomingMessage): void {
     this.latencyMs = performance.now() - this.startedAt
-    this.#settle(answered(statusCode, this.latencyMs, headers))
-  }
-
-  #settle(outcome: Outcome): void {
     this.over = true
-    this.record.outcome = outcome
     this.record.endedAt = performance.now()
-    this.lease.settle(outcome)
+    this.settle(answered(statusCode, this.latencyMs, headers))
   }
 }

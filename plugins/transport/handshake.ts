@@ -1,9 +1,7 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Lease } from '../upstreams/contract.ts'
-import { unixSocket } from '../upstreams/origin.ts'
 import { DeadlineError } from './errors.ts'
-import { withoutBrackets } from './pools.ts'
 import type { Route } from './route.ts'
 
 /** What the target is asked. */
@@ -41,10 +39,8 @@ function noBody({ method, headers }: HandshakeRequest): string[] {
  * @returns the request, whose `upgrade`, `response` and `error` events tell what came of it
  */
 export function sendHandshake(lease: Lease, { config, pool }: Route, options: HandshakeRequest): Handshake {
-  const socketPath = unixSocket(lease.target.origin)
-  const url = new URL(socketPath === undefined ? lease.target.origin : 'http://localhost')
-  const secure = url.protocol === 'https:'
-  const host = withoutBrackets(url.hostname)
+  const { address } = pool(lease.target)
+  const secure = address.tls !== undefined
   const { connect, response } = config.timeouts
   const sent = (secure ? https.request : http.request)({
     method: options.method,
@@ -54,10 +50,8 @@ export function sendHandshake(lease: Lease, { config, pool }: Route, options: Ha
     // The end of one direction must not be the end of the other.
     allowHalfOpen: true,
     maxHeaderSize: config.responseHeaderLimit,
-    ...(socketPath === undefined
-      ? { host, port: url.port === '' ? undefined : Number(url.port) }
-      : { socketPath }),
-    ...pool(lease.target).tls,
+    ...('path' in address.connect ? { socketPath: address.connect.path } : address.connect),
+    ...address.tls,
   } as http.RequestOptions & { allowHalfOpen: boolean })
   const request = Object.assign(sent, { requestSent: false })
   const limit = (ms: number, phase: string): NodeJS.Timeout | undefined =>

@@ -56,10 +56,21 @@ function destroy(this: Ends, error?: Error): Ends {
   return this
 }
 
+/**
+ * On trailers undici stops to listen for data, and with that throws away what a slow reader has not taken yet: the
+ * answer would look whole and end too early. They come behind all of the body, as they do on the wire.
+ */
+function emit(this: Ends, event: string | symbol, ...values: unknown[]): boolean {
+  const emitNow = (): boolean => Readable.prototype.emit.call(this, event, ...values)
+  if (event !== 'trailers' || this.readableLength === 0) return emitNow()
+  this.prependOnceListener('end', emitNow)
+  return true
+}
+
 function onCreated(message: unknown): void {
   const { stream } = message as { stream: Ends }
   const socket = stream.session?.socket as (Socket & { [OURS]?: true }) | undefined
-  if (socket?.[OURS] === true) Object.assign(stream, { push, close, destroy })
+  if (socket?.[OURS] === true) Object.assign(stream, { push, close, destroy, emit })
 }
 
 /** To be called with the sockets of connections to targets. */
@@ -69,7 +80,7 @@ export function needsTrueEnds(socket: Socket): void {
 
 /**
  * Has an answer of HTTP/2 end only where the target has ended it (END_STREAM; RFC 9113, 8.1): a reset, whatever its
- * code, is an error, so that no answer that was cut off passes for a whole one. undici makes the streams and shows
+ * code, is an error, so that no answer that was cut off passes for a whole one; and its trailers behind its body. undici makes the streams and shows
  * them to nobody; Node tells of each by this channel, before anything can have come.
  * @returns stops it
  */

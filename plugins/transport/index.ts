@@ -6,6 +6,8 @@ import { hasBody } from '../config/has-body.ts'
 import type { Target } from '../upstreams/contract.ts'
 import { TAKEN_OUT } from '../upstreams/events.ts'
 import type { Exchange, ExchangePlan } from '../upstreams/exchange.ts'
+import { Quiet } from '../upstreams/quiet.ts'
+import { shortage } from '../upstreams/shortage.ts'
 import type { AttemptHook } from './attempt-owner.ts'
 import { gatherBody } from './body.ts'
 import { type BodyCheck, bodyChecker } from './body-check.ts'
@@ -14,11 +16,12 @@ import { transportCollectors } from './collectors.ts'
 import { Deadlines } from './deadlines.ts'
 import { bodyTooLarge } from './errors.ts'
 import { HttpExchange } from './exchange.ts'
+import type { Hedge } from './hedge.ts'
 import { watchEnds } from './http2-ends.ts'
 import { lastAnswer } from './linger.ts'
-import type { AttemptLoop } from './loop.ts'
 import { Memory } from './memory.ts'
 import { sendMirrored } from './mirror.ts'
+import { resolveTargets } from './names/target-names.ts'
 import { OpenTunnels } from './open-tunnels.ts'
 import { openPool, type TargetAddress, type TargetPool } from './pools.ts'
 import { requester } from './requester.ts'
@@ -63,6 +66,9 @@ declare module 'fastify' {
   }
 }
 
+/** Milliseconds between two lines about the same shortage. */
+const SHORTAGE_TOLD_EVERY = 60_000
+
 type Headers = Record<string, string | string[] | undefined>
 
 export default fp(
@@ -75,11 +81,15 @@ export default fp(
     const mirrored = new Map(Object.keys(upstreams).map((name) => [name, 0]))
     const clientOf = clientReader(server.trustProxy)
 
+    const context = { now: () => performance.now(), random: () => Math.random() }
+    const lookup = resolveTargets(app, context, (target, addresses) =>
+      pools.get(target)?.pool.keepOnly(addresses),
+    )
     const poolOf = (target: Target): TargetPool => {
       let pool = pools.get(target)
       if (pool === undefined) {
         const { upstream } = target
-        pool = openPool(target, upstreams[upstream] as (typeof upstreams)[string], () =>
+        pool = openPool(target, upstreams[upstream] as (typeof upstreams)[string], lookup, () =>
           slowClients.set(upstream, (slowClients.get(upstream) ?? 0) + 1),
         )
         pools.set(target, pool)
@@ -107,10 +117,18 @@ export default fp(
     })
 
     const deadlines = new Deadlines(20)
-    const hedges = new Deadlines<AttemptLoop>(4)
+    const hedges = new Deadlines<Hedge>(4)
     app.upstreams.onEvent(({ name, target }) => {
-      if (target !== undefined && TAKEN_OUT.has(name)) hedges.each((loop) => loop.rescue(target))
+      if (target !== undefined && TAKEN_OUT.has(name)) hedges.each((hedge) => hedge.rescue(target))
     })
+    const quiet = new Quiet(context.now, SHORTAGE_TOLD_EVERY)
+    const tellOfShortages = (error: unknown): void => {
+      const what = shortage(error)
+      if (what === undefined) return
+      quiet.say(what, (keptBack) =>
+        app.log.error({ keptBack }, `no connection to a target can be opened: ${what}`),
+      )
+    }
     const bodyMemory = new Memory(server.bodyMemory)
     const routes = new Map<string, Route>()
     for (const [name, config] of Object.entries(upstreams)) {
@@ -122,6 +140,7 @@ export default fp(
         deadlines,
         hedges,
         log: app.log,
+        failed: tellOfShortages,
         failover: () => app.upstreams.failover,
         onAttempt: () => attemptHook,
         pool: poolOf,
@@ -143,7 +162,7 @@ export default fp(
       const open = (body: Buffer | typeof raw | null): void => {
         // Its `close` has been and is not told again.
         if (reply.raw.destroyed) return
-        request.exchange = new HttpExchange(route, plan, request, reply, clientOf(raw, request.id), body)
+        request.exchange = new HttpExchange(route, plan, request, reply, clientOf(request), body)
         then()
       }
       if (reply.raw.destroyed) return
@@ -181,7 +200,7 @@ export default fp(
       // As above: the tunnel would wait for a client that has gone, for ever.
       if (reply.raw.destroyed) return
       const route = routes.get(plan.upstream) as Route
-      const client = clientOf(request.raw, request.id)
+      const client = clientOf(request)
       const tunnel = new Tunnel({ route, plan, request, reply, client, upgrade, editResponse, tunnels })
       request.exchange = tunnel
       tunnel.open()

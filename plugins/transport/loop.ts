@@ -1,45 +1,44 @@
-import type { Lease, LeaseRequest, Outcome, Target } from '../upstreams/contract.ts'
+import type { Lease, Outcome, Target } from '../upstreams/contract.ts'
 import type { AttemptRecord, ExchangePlan } from '../upstreams/exchange.ts'
-import type { Watched } from './deadlines.ts'
+import { nextAttempt } from './advice.ts'
 import { failureError, refusalError } from './errors.ts'
 import { Facts } from './facts.ts'
+import { Hedge } from './hedge.ts'
 import { holdFor } from './hold.ts'
 import type { Answered } from './outcomes.ts'
+import { Placing } from './placing.ts'
 import type { Route } from './route.ts'
 import type { Running } from './running.ts'
 import { Waiting } from './waiting.ts'
-
-const NONE_TRIED: ReadonlySet<Target> = new Set()
 
 /**
  * The attempts of one client request: which targets are tried, one after another or one beside another, and what is
  * done with each outcome. The first complete answer wins; nothing of any other reaches the client.
  */
-export abstract class AttemptLoop implements Watched {
+export abstract class AttemptLoop {
   readonly plan: ExchangePlan
   readonly attempts: AttemptRecord[] = []
-  /** Watched: when a hedge is due. */
-  deadline = Number.POSITIVE_INFINITY
-  /** Watched. */
-  place = -1
   protected readonly route: Route
   protected readonly startedAt = performance.now()
   protected closed = false
   protected readonly waiting = new Waiting()
+  /** Undefined until an attempt is made that another one can be begun beside. */
+  protected hedge: Hedge | undefined
   readonly #facts: Facts
-  readonly #running: Running[] = []
-  #placing: LeaseRequest
+  readonly running: Running[] = []
+  readonly #placing: Placing
   #pause: NodeJS.Timeout | undefined
+  /** No further attempt is made. */
+  #ended = false
   /** Attempts that count for nothing. */
   #free = 0
 
   constructor(route: Route, plan: ExchangePlan, method: string, repeatable: boolean, tunnel = false) {
     this.route = route
     this.plan = plan
-    this.#placing = { key: plan.key, binding: plan.binding, repeatable, tried: NONE_TRIED, tunnel }
-    this.#facts = new Facts(plan, method, repeatable, (than) =>
-      route.upstream.offers((target) => target !== than && !this.#placing.tried.has(target)),
-    )
+    this.#placing = new Placing(route.upstream, plan, repeatable, tunnel)
+    const others = (than: Target): boolean => this.#placing.othersThan(than)
+    this.#facts = new Facts(route.upstream, plan, method, repeatable, others)
   }
 
   get upstreamMs(): number {
@@ -55,156 +54,136 @@ export abstract class AttemptLoop implements Watched {
   /** No attempt is left: the client is told. */
   protected abstract refuse(error: Error): void
 
+  /** An answer that is not wanted as things stand: whether it is kept, in case that no other does better. */
+  protected spares(_attempt: Running): boolean {
+    return false
+  }
+
+  /** Nothing better will come: the client gets what was kept, if anything was. */
+  protected fallsBack(): boolean {
+    return false
+  }
+
   /** Takes a target for the first attempt; throws a `GatewayError` if there is none. */
   protected lease(): Lease {
-    // A body that is gone once it is sent makes any method one that cannot be repeated.
-    const once = this.#placing.repeatable && !this.hedgeable()
-    const lease = this.route.upstream.lease(once ? { ...this.#placing, repeatable: false } : this.#placing)
+    const lease = this.#placing.first(!this.hedgeable())
     if (typeof lease === 'string') throw refusalError(lease)
     return lease
   }
 
-  protected launch(lease: Lease, kind: AttemptRecord['kind']): void {
-    const attempt = this.attempt(lease, kind)
-    this.#running.push(attempt)
+  launch(lease: Lease, kind: AttemptRecord['kind']): void {
+    const attempt = this.#made(lease, kind)
+    this.running.push(attempt)
     this.waiting.from(attempt.startedAt)
     this.attempts.push(attempt.record)
     if (this.hedgeable()) {
-      const after = this.route.failover()?.hedgeAfterMs?.(this.#factsOf(attempt, attempt.startedAt))
-      if (after !== undefined) {
-        this.deadline = attempt.startedAt + after
-        if (this.place === -1) this.route.hedges.watch(this)
-      }
+      this.hedge ??= new Hedge(this.route, this.#placing, this)
+      this.hedge.begun(attempt)
     }
     attempt.send()
+  }
+
+  #made(lease: Lease, kind: AttemptRecord['kind']): Running {
+    try {
+      return this.attempt(lease, kind)
+    } catch (error) {
+      // A plugin's hook or edit threw: the target is busy with nothing.
+      lease.release()
+      throw error
+    }
   }
 
   /** The response head of an attempt is here: is it wanted? */
   headed(attempt: Running, outcome: Answered): 'keep' | 'discard' {
     const now = attempt.startedAt + outcome.latencyMs
-    const alone = this.#running.length === 1
+    const alone = this.running.length === 1
     // An error of the server's does not win while another may do better.
     const wanted = alone || outcome.status < 500
-    const verdict = wanted ? this.route.failover()?.decide(this.#factsOf(attempt, now), outcome) : undefined
-    if (wanted && verdict?.retry !== true) return 'keep'
+    const next = wanted ? nextAttempt(this.route, this.factsOf(attempt, now), outcome) : undefined
+    if (wanted && next === undefined) return 'keep'
+    attempt.record.outcome ??= outcome
+    attempt.lease.settle(outcome)
     if (alone) {
       this.waiting.until(now)
-      this.#retry(attempt, verdict?.retry === true ? verdict.delayMs : 0)
+      this.#retry(attempt, next?.delayMs ?? 0)
     } else {
       this.#wait(attempt)
     }
-    return 'discard'
+    return this.spares(attempt) ? 'keep' : 'discard'
   }
 
   lost(attempt: Running, error: unknown, outcome: Outcome): void {
     this.#drop(attempt)
     if (this.closed) return
-    if (this.#running.length > 0) {
+    if (this.running.length > 0) {
       this.#wait(attempt)
       return
     }
     const now = performance.now()
     this.waiting.until(now)
-    const verdict = this.route.failover()?.decide(this.#factsOf(attempt, now), outcome)
-    if (verdict?.retry === true) {
-      if (verdict.free === true) this.#free++
-      this.#retry(attempt, verdict.delayMs)
+    const next = nextAttempt(this.route, this.factsOf(attempt, now), outcome)
+    if (next !== undefined) {
+      if (next.free === true) this.#free++
+      this.#retry(attempt, next.delayMs)
       return
     }
     attempt.record.decision = 'give-up'
-    this.unwatch()
-    this.refuse(failureError(outcome.kind === 'failed' ? outcome.reason : 'reset', error))
+    this.hedge?.end()
+    if (!this.fallsBack())
+      this.refuse(failureError(outcome.kind === 'failed' ? outcome.reason : 'reset', error))
   }
 
   /** How long (ms) an answer that is not whole yet is kept from the client: another attempt may have a whole one. */
-  hold(attempt: Running & { readonly latencyMs: number }, quietMs: number): number {
-    const beside = this.#running.findLast((one) => one !== attempt)
+  hold(attempt: Running, quietMs: number): number {
+    const beside = this.running.findLast((one) => one !== attempt)
     const now = performance.now()
     return holdFor({
       quietMs,
-      latencyMs: attempt.latencyMs,
+      usualMs: this.hedge?.usualMs,
       gatherWithin: this.route.config.gatherWithin,
       besideMs: beside === undefined ? undefined : now - beside.startedAt,
-      hedgeInMs: this.deadline - now,
+      hedgeInMs: (this.hedge?.dueAt ?? Number.POSITIVE_INFINITY) - now,
     })
   }
 
   /** Its answer is the client's; those still under way have lost. */
   protected won(winner: Running): void {
     winner.record.decision = 'commit'
-    this.waiting.until(winner.record.endedAt ?? performance.now())
-    this.unwatch()
-    if (this.#running.length > 1) {
-      const now = performance.now()
-      const at = this.#running.indexOf(winner)
-      for (const [i, loser] of [...this.#running].entries()) {
-        if (loser === winner) continue
-        this.#abandon(
-          loser,
-          i < at ? { kind: 'abandoned', overtakenAfterMs: now - loser.startedAt } : undefined,
-        )
-      }
+    this.#drop(winner)
+    this.hedge?.end()
+    const alone = this.running.length === 0
+    const now = alone ? 0 : performance.now()
+    this.waiting.until(alone ? (winner.record.endedAt ?? performance.now()) : now)
+    for (const loser of this.running.splice(0)) {
+      const overtaken = loser.startedAt < winner.startedAt
+      this.#abandon(
+        loser,
+        overtaken ? { kind: 'abandoned', overtakenAfterMs: now - loser.startedAt } : undefined,
+      )
     }
-    this.#running.length = 0
   }
 
   /** Ends all attempts; nothing is told to the client. */
   protected end(outcomeOf?: (attempt: Running) => Outcome): void {
+    this.#ended = true
     clearTimeout(this.#pause)
     this.waiting.until(performance.now())
-    this.unwatch()
-    for (const attempt of this.#running.splice(0)) {
+    this.hedge?.end()
+    for (const attempt of this.running.splice(0)) {
       if (!attempt.over) this.#abandon(attempt, outcomeOf?.(attempt))
-    }
-  }
-
-  protected unwatch(): void {
-    this.deadline = Number.POSITIVE_INFINITY
-    if (this.place !== -1) this.route.hedges.unwatch(this)
-  }
-
-  /** Watched: it is time for a hedge. */
-  expired(): void {
-    this.deadline = Number.POSITIVE_INFINITY
-    const slow = this.#running.at(-1)
-    if (slow !== undefined && !this.closed)
-      this.#hedge(
-        slow,
-        () => this.route.failover()?.mayHedge?.(this.#factsOf(slow, performance.now())) === true,
-      )
-  }
-
-  /** The target has been taken out: whoever waits for it alone is helped elsewhere, whatever a hedge may cost. */
-  rescue(target: Target): void {
-    const [slow, another] = this.#running
-    if (slow?.lease.target !== target || another !== undefined || this.closed) return
-    this.deadline = Number.POSITIVE_INFINITY
-    this.#hedge(slow, () => true)
-  }
-
-  #hedge(slow: Running, may: () => boolean): void {
-    try {
-      this.#tried(slow)
-      this.#facts.target = slow.lease.target
-      if (!this.#facts.untried() || !may()) return
-      const lease = this.route.upstream.lease({ ...this.#placing, elsewhere: true })
-      if (typeof lease !== 'string') this.launch(lease, 'hedge')
-    } catch (error) {
-      // A policy threw: the attempt that is under way goes on.
-      this.route.log.error({ err: error }, 'a hedge could not be placed')
     }
   }
 
   #retry(attempt: Running, delayMs: number): void {
     attempt.record.decision = 'retry'
     this.#drop(attempt)
-    this.#tried(attempt)
+    this.#placing.tried(attempt.lease.target)
     const again = (): void => {
-      if (this.closed) return
+      if (this.#ended) return
       try {
-        const lease = this.route.upstream.lease(this.#placing)
-        if (typeof lease === 'string') this.refuse(refusalError(lease))
-        else this.launch(lease, 'retry')
+        const lease = this.#placing.again()
+        if (typeof lease !== 'string') this.launch(lease, 'retry')
+        else if (!this.fallsBack()) this.refuse(refusalError(lease))
       } catch (error) {
         // A policy threw: that is one request's misfortune, not the process's.
         this.refuse(error as Error)
@@ -218,7 +197,7 @@ export abstract class AttemptLoop implements Watched {
   #wait(attempt: Running): void {
     attempt.record.decision = 'wait'
     this.#drop(attempt)
-    this.#tried(attempt)
+    this.#placing.tried(attempt.lease.target)
   }
 
   #abandon(attempt: Running, outcome?: Outcome): void {
@@ -227,18 +206,29 @@ export abstract class AttemptLoop implements Watched {
   }
 
   #drop(attempt: Running): void {
-    const at = this.#running.indexOf(attempt)
-    if (at !== -1) this.#running.splice(at, 1)
+    const at = this.running.indexOf(attempt)
+    if (at !== -1) this.running.splice(at, 1)
   }
 
-  #tried(attempt: Running): void {
-    const tried = new Set(this.#placing.tried).add(attempt.lease.target)
-    this.#placing = { ...this.#placing, tried }
+  /** How long (ms) the newest attempt under way has been so; 0 if none is. */
+  underWayMs(now: number): number {
+    const newest = this.running.at(-1)
+    return newest === undefined ? 0 : now - newest.startedAt
   }
 
-  #factsOf(attempt: Running, now: number): Facts {
+  /** What most answers take (ms); undefined if that is not known. */
+  usualMs(): number | undefined {
+    return this.hedge?.usualMs
+  }
+
+  /** It was set aside, and is under way again. */
+  resume(attempt: Running): void {
+    this.running.push(attempt)
+  }
+
+  factsOf(attempt: Running, now: number): Facts {
     const facts = this.#facts
-    facts.target = attempt.lease.target
+    facts.about(attempt)
     facts.made = this.attempts.length
     facts.number = facts.made - this.#free
     facts.replayable = this.replayable()

@@ -1,12 +1,11 @@
 import type { Outcome, Target } from '../upstreams/contract.ts'
+import { ABANDONED } from '../upstreams/evidence.ts'
 import type { AttemptRecord } from '../upstreams/exchange.ts'
 import { failureReason } from './errors.ts'
 import { retryAfter } from './retry-after.ts'
 
 export type Answered = Outcome & { kind: 'answered' }
 export type Failed = Outcome & { kind: 'failed' }
-
-export const ABANDONED: Outcome = { kind: 'abandoned' }
 
 /**
  * What errors of gRPC are in HTTP, which says 200 to all of them: Envoy's table, as far as it tells of the server and
@@ -45,6 +44,21 @@ export function answered(
 
 export function failed(error: unknown, requestSent: boolean, latencyMs: number): Failed {
   return { kind: 'failed', reason: failureReason(error, requestSent), requestSent, latencyMs }
+}
+
+/**
+ * Of an attempt that is given up: silence counts from when it was sent, or from the last piece of the request that the
+ * target took.
+ * @param waits for a sign of life
+ */
+export function givenUp(
+  waits: boolean,
+  { startedAt, sentAt = startedAt }: AttemptRecord,
+  upload?: { takenAt(now: number): number },
+): Outcome {
+  if (!waits) return ABANDONED
+  const now = performance.now()
+  return { kind: 'abandoned', silentMs: now - Math.max(sentAt, upload?.takenAt(now) ?? 0) }
 }
 
 /** Of an attempt that begins. */

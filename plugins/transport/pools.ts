@@ -1,4 +1,4 @@
-import net, { isIP } from 'node:net'
+import net, { isIP, type LookupFunction } from 'node:net'
 import tls from 'node:tls'
 import { clientTlsOptions } from '../config/client-tls.ts'
 import type { UpstreamConfig } from '../config/define.ts'
@@ -15,13 +15,17 @@ export interface Connections {
   /** `free` connections have no request, `queued` requests have no connection. */
   readonly stats: { readonly connected: number; readonly free: number; readonly queued: number }
   dispatch(options: DispatchOptions, handler: Attempt): void
+  /** Retires connections to other addresses than these: idle ones at once, the others when their requests are over. */
+  keepOnly(addresses: ReadonlySet<string>): void
   close(): Promise<void>
   destroy(): Promise<void>
 }
 
 /** How to reach a target, for those that connect to it besides the transport. */
 export interface TargetAddress {
-  readonly connect: { readonly host: string; readonly port: number } | { readonly path: string }
+  readonly connect:
+    | { readonly host: string; readonly port: number; readonly lookup: LookupFunction }
+    | { readonly path: string }
   /** Its own Host header. */
   readonly hostHeader: string
   /** What a TLS connection to it is opened with; undefined where it speaks none. */
@@ -36,8 +40,6 @@ export interface TargetPool {
   readonly host: string
   /** undici reconnects when the name to verify changes with the Host header: so every dispatch says it. */
   readonly servername: string | undefined
-  /** What a TLS connection of HTTP/1.1 to it is opened with; undefined where there is no TLS. */
-  readonly tls: TargetTls | undefined
   readonly address: TargetAddress
   readonly crowd: Crowd
 }
@@ -75,11 +77,16 @@ export function connectTimeout({ timeouts }: UpstreamConfig): number {
   return timeouts.connect === 0 ? 0 : timeouts.connect + 1000
 }
 
-function addressOf(url: URL, socketPath: string | undefined): TargetAddress['connect'] {
+function addressOf(
+  url: URL,
+  socketPath: string | undefined,
+  lookup: LookupFunction,
+): TargetAddress['connect'] {
   if (socketPath !== undefined) return { path: socketPath }
   return {
     host: withoutBrackets(url.hostname),
     port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+    lookup,
   }
 }
 
@@ -96,16 +103,24 @@ function connector({ connect, tls: secured }: TargetAddress) {
   }
 }
 
-/** @param gaveWay hears of clients that were cut off since they were too slow */
-export function openPool(target: Target, config: UpstreamConfig, gaveWay: () => void): TargetPool {
+/**
+ * @param lookup finds the addresses of its name
+ * @param gaveWay hears of clients that were cut off since they were too slow
+ */
+export function openPool(
+  target: Target,
+  config: UpstreamConfig,
+  lookup: LookupFunction,
+  gaveWay: () => void,
+): TargetPool {
   const socketPath = unixSocket(target.origin)
   const url = new URL(socketPath === undefined ? target.origin : 'http://localhost')
   const secure = url.protocol === 'https:'
   const servername = secure ? (config.tls?.serverName ?? url.hostname) : undefined
   const secured = servername === undefined ? undefined : targetTls(servername, config)
-  const address = { connect: addressOf(url, socketPath), hostHeader: url.host, tls: secured }
+  const address = { connect: addressOf(url, socketPath, lookup), hostHeader: url.host, tls: secured }
   const pool = config.http2
-    ? openHttp2Pool(url, socketPath, servername, config)
+    ? openHttp2Pool(url, socketPath, servername, config, lookup)
     : new H1Pool({
         connect: connector(address),
         secure,
@@ -115,5 +130,5 @@ export function openPool(target: Target, config: UpstreamConfig, gaveWay: () => 
         connectTimeout: connectTimeout(config),
       })
   const crowd = new Crowd(config.limits.minRate, () => pool.stats.queued, gaveWay)
-  return { pool, origin: url.origin, host: url.host, servername, tls: secured, address, crowd }
+  return { pool, origin: url.origin, host: url.host, servername, address, crowd }
 }

@@ -4,7 +4,7 @@ import type { Target, Upstream } from '../upstreams/contract.ts'
 import type { FailoverPolicy } from '../upstreams/failover-policy.ts'
 import type { AttemptHook, AttemptOptions } from './attempt-owner.ts'
 import type { Deadlines } from './deadlines.ts'
-import type { AttemptLoop } from './loop.ts'
+import type { Hedge } from './hedge.ts'
 import type { Memory } from './memory.ts'
 import type { TargetPool } from './pools.ts'
 
@@ -17,8 +17,10 @@ export interface Route {
   readonly bodyMemory: Memory
   readonly deadlines: Deadlines
   /** A watch of its own: a hedge that is 20 ms late has missed its purpose. */
-  readonly hedges: Deadlines<AttemptLoop>
+  readonly hedges: Deadlines<Hedge>
   readonly log: FastifyBaseLogger
+  /** Hears what attempts fail by. */
+  failed(error: unknown): void
   failover(): FailoverPolicy | undefined
   /** Who is told of attempts. */
   onAttempt(): AttemptHook | undefined

@@ -7,6 +7,8 @@ export interface Running {
   readonly record: AttemptRecord
   /** Monotonic milliseconds. */
   readonly startedAt: number
+  /** Milliseconds to the response head; 0 until it is here. */
+  readonly latencyMs: number
   /** A byte of the request may have reached the target. */
   readonly requestSent: boolean
   readonly over: boolean

@@ -26,7 +26,10 @@ const upstream = {
   }),
   /** TLS to `https:` targets. Verified against the system's authorities unless told otherwise. */
   tls: optional(clientTls),
-  /** HTTP/2 to the targets: by ALPN for `https:`, with prior knowledge for `http:`. Default false. */
+  /**
+   * HTTP/2 to the targets: by ALPN for `https:`, with prior knowledge for `http:`. Trailers of requests are left out then.
+   * Default false.
+   */
   http2: withDefault(flag(), false),
   /** The Host that targets see: the client's (`preserve`) or their own (`target`). Default preserve. */
   host: withDefault(oneOf(['preserve', 'target']), 'preserve'),

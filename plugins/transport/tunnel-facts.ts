@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ExchangePlan } from '../upstreams/exchange.ts'
-import type { ClientFacts } from './headers.ts'
+import type { ClientFacts } from './forwarded.ts'
 import type { OpenTunnels } from './open-tunnels.ts'
 import type { Route } from './route.ts'
 

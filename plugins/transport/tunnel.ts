@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Lease } from '../upstreams/contract.ts'
+import type { Lease, Outcome } from '../upstreams/contract.ts'
 import type { AttemptRecord, Exchange } from '../upstreams/exchange.ts'
+import { isText } from './h1/characters.ts'
 import { handshakeHeaders } from './handshake.ts'
 import { HandshakeAttempt, type HandshakeOwner } from './handshake-attempt.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
@@ -42,7 +43,12 @@ export class Tunnel extends AttemptLoop implements Exchange, HandshakeOwner {
 
   upgraded(attempt: HandshakeAttempt, response: IncomingMessage, socket: Duplex, rest: Buffer): void {
     this.#answered(attempt)
-    this.#join(attempt.lease, response, socket, rest)
+    this.#tell(attempt.lease, socket, () => this.#join(attempt.lease, response, socket, rest))
+  }
+
+  override lost(attempt: HandshakeAttempt, error: unknown, outcome: Outcome): void {
+    this.route.failed(error)
+    super.lost(attempt, error, outcome)
   }
 
   refused(attempt: HandshakeAttempt, response: IncomingMessage): void {
@@ -53,17 +59,24 @@ export class Tunnel extends AttemptLoop implements Exchange, HandshakeOwner {
     editResponse?.(headers)
     response.once('close', () => attempt.lease.release())
     reply.raw.once('close', () => response.destroy())
-    reply
-      .code(status)
-      .headers(headers as Record<string, string>)
-      .send(response)
+    this.#tell(attempt.lease, response, () =>
+      reply
+        .code(status)
+        .headers(headers as Record<string, string>)
+        .send(response),
+    )
   }
 
   protected attempt(lease: Lease, kind: AttemptRecord['kind']): HandshakeAttempt {
     const { client, request, upgrade } = this.#around
     const { config } = this.route
     const host = config.host === 'preserve' ? client.host : this.route.pool(lease.target).host
-    const headers = requestHeaders(request.headers, client, host, config.forwarded, this.plan.editRequest)
+    const headers = requestHeaders(request.headers, client, {
+      host,
+      forwarded: config.forwarded,
+      prefix: this.plan.prefix,
+      edit: this.plan.editRequest,
+    })
     const attempt = new HandshakeAttempt(this, lease, kind, this.route, {
       method: request.method,
       path: this.plan.path,
@@ -109,6 +122,18 @@ export class Tunnel extends AttemptLoop implements Exchange, HandshakeOwner {
     this.won(attempt)
   }
 
+  /** Within an event of the target's: what cannot be told to the client must end its request, and not the process. */
+  #tell(lease: Lease, target: { destroy(): unknown }, tell: () => void): void {
+    try {
+      tell()
+    } catch (error) {
+      this.route.log.error({ err: error }, 'the answer to an upgrade could not be sent')
+      target.destroy()
+      this.#around.upgrade.socket.destroy()
+      lease.release()
+    }
+  }
+
   #join(lease: Lease, response: IncomingMessage, target: Duplex, rest: Buffer): void {
     const { socket, head } = this.#around.upgrade
     const { raw } = this.#around.reply.hijack()
@@ -119,7 +144,13 @@ export class Tunnel extends AttemptLoop implements Exchange, HandshakeOwner {
     )
     for (const [name, value] of own) headers.push(name, String(value))
     raw.sendDate = false
-    raw.writeHead(response.statusCode ?? 101, response.statusMessage ?? 'Switching Protocols', headers)
+    // Node reads any phrase from a target, and writes not every one.
+    const { statusMessage = '' } = response
+    raw.writeHead(
+      response.statusCode ?? 101,
+      isText(statusMessage) ? statusMessage : 'Switching Protocols',
+      headers,
+    )
     raw.end()
     if (rest.length > 0) socket.write(rest)
     if (head.length > 0) target.write(head)

@@ -6,9 +6,11 @@
 import type { Schema } from '../config/typed.ts'
 import type { DefinedBalancer } from './balancers.ts'
 import type { Binding } from './binding.ts'
+import type { Division, Standing } from './division.ts'
 import type { Listener, Opinion, TargetChange, UpstreamEvent } from './events.ts'
 import type { KeyedRequest } from './exchange.ts'
 import type { FailoverPolicy } from './failover-policy.ts'
+import type { HealthSource } from './health-source.ts'
 import type { Collector } from './measures.ts'
 
 /** The only clock and the only dice that a policy may use, so that it runs in virtual time under a seed. */
@@ -51,6 +53,8 @@ export interface Target {
   readonly draining: boolean
   /** 0..1 of its usual traffic that it is sent now. The registry sees to it, whatever the policy. */
   readonly share: number
+  /** As the last snapshot has it. */
+  readonly standing: Standing
 }
 
 /** The targets that may be picked now. A snapshot: rebuilt when something changed, never per request. */
@@ -63,7 +67,9 @@ export type FailureReason = 'connect' | 'timeout' | 'reset' | 'protocol' | 'over
  * or to the failure. `retryAfterMs` is what a 429 or 503 asked for (Retry-After).
  * `requestSent` is false only if no byte can have reached the target.
  * `abandoned`: the client left or another attempt won; it counts neither for nor against the target. But if the
- * winner began later, `overtakenAfterMs` says how long this one had been waited for: that is evidence.
+ * winner began later, `overtakenAfterMs` says how long this one had been waited for: that is evidence. And if it was
+ * given up before the target gave any sign of life, `silentMs` says how long that had been waited for, a client that is
+ * slow with its own request left out: clients rarely wait until a time-out of ours.
  */
 export type Outcome =
   | {
@@ -80,7 +86,7 @@ export type Outcome =
       readonly requestSent: boolean
       readonly latencyMs: number
     }
-  | { readonly kind: 'abandoned'; readonly overtakenAfterMs?: number }
+  | { readonly kind: 'abandoned'; readonly overtakenAfterMs?: number; readonly silentMs?: number }
 
 /** What a policy may know of the request that is to be placed. */
 export interface LeaseRequest {
@@ -90,10 +96,12 @@ export interface LeaseRequest {
   readonly binding?: Binding | undefined
   /** Whether sending it a second time does no harm. */
   readonly repeatable: boolean
-  /** Targets already tried in this exchange: used again only when no other can be had. */
+  /** Targets already tried in this exchange: used again only when no other can be had, not even one that is believed to fail. */
   readonly tried: ReadonlySet<Target>
   /** Only a target that was not tried yet will do (a hedge). Default false. */
   readonly elsewhere?: boolean
+  /** Only a target of a tier that is in use will do: not one of a tier in reserve, nor one that is believed to fail as a last resort. Default false. */
+  readonly inUse?: boolean
   /** It is an upgrade: it has a bound of its own, and takes no request's place. Default false. */
   readonly tunnel?: boolean
 }
@@ -104,34 +112,9 @@ export interface Balancer {
   onTargets?(candidates: Candidates): void
   /** Synchronous, and without allocation where it can be. The registry deals with targets already tried. */
   pick(candidates: Candidates, request: LeaseRequest): Target
+  /** `target.inflight` has changed, whoever placed the request. */
+  onInflight?(target: Target): void
   onOutcome?(target: Target, outcome: Outcome): void
-}
-
-/**
- * Why a target may not be used. `unhealthy`: it is believed to fail; set aside when so few are left that the
- * belief itself is doubtful (panic). `barred`: it is not to be used whatever happens (an open breaker).
- * `unchecked`: nothing is known of it yet; it does not count as a member of its tier so far.
- */
-export type Veto = 'unhealthy' | 'barred' | 'unchecked'
-
-/** An opinion on which targets may be used. Several may speak: any veto wins, the smallest share wins. */
-export interface HealthSource {
-  readonly name: string
-  /** Asked when a snapshot is built. A question: changes nothing. Tell a change of mind with `registry.changed`. */
-  allows(target: Target): boolean
-  /** Asked of targets that it does not allow. Default unhealthy. */
-  veto?(target: Target): Veto
-  /** 0..1 of the target's usual traffic (slow start, a doubt). Default 1. Asked when a snapshot is built. */
-  share?(target: Target): number
-  /**
-   * Whether there is proof that the target works now. A request that cannot be repeated, and every further attempt,
-   * goes to such a target as long as there is one. Asked when it is placed: has to be cheap, and changes nothing. Default true.
-   */
-  trusts?(target: Target): boolean
-  /** Asked of the picked target only: where a half-open breaker spends a permit. `false` means pick another. */
-  admit?(target: Target, request: LeaseRequest): boolean
-  /** @param startedAt when the attempt was admitted, in monotonic milliseconds: tells what it is evidence of */
-  onOutcome?(target: Target, outcome: Outcome, startedAt: number): void
 }
 
 /**
@@ -172,7 +155,7 @@ export interface Upstream {
   lease(request: LeaseRequest): Lease | LeaseRefusal
   /** Throws if a target of this origin is there already or the origin is not one. */
   add(spec: TargetSpec): Target
-  /** 0 keeps the target and its sessions, but places nothing new there as long as others have weight. Throws below 0. */
+  /** 0 keeps the target and its sessions, but places nothing new there as long as others have weight. Throws below 0 and above 1,000,000. */
   setWeight(target: Target, weight: number): void
   /** No new requests while anybody wants that (`by`, default the operator); resolves when the last one has ended. */
   drain(target: Target, by?: string): Promise<void>
@@ -182,8 +165,13 @@ export interface Upstream {
   remove(target: Target): Promise<void>
   /** Targets that a request which came now could get, over all tiers in use; in panic, unhealthy ones too. */
   eligible(): readonly Target[]
-  /** Whether a request that came now could get a target that is wanted, from a tier in reserve if need be. */
-  offers(wanted: (target: Target) => boolean): boolean
+  /**
+   * Whether a request that came now could get a target that is wanted, from a tier in reserve if need be.
+   * @param asLastResort or one that is believed to fail, which is tried when all others have been. Default false
+   */
+  offers(wanted: (target: Target) => boolean, asLastResort?: boolean): boolean
+  /** Whether nobody doubts that this target works now (`HealthSource.trusts`). */
+  trusts(target: Target): boolean
 }
 
 /**
@@ -194,11 +182,8 @@ export interface BalancerOptions {}
 
 export type BalancerFactory<O = unknown> = (context: PolicyContext, options: O) => Balancer
 
-/** Puts something around the balancer that `create` makes: it decides first, or between several of them. */
-export type BalancerWrapper = (context: PolicyContext, create: () => Balancer) => Balancer
-
 export interface UpstreamRegistry {
-  /** One that takes no options. Throws if the name is taken. `create` runs once per upstream and tier. */
+  /** One that takes no options. Throws if the name is taken. `create` runs once per upstream, tier and part of it. */
   defineBalancer(name: string, create: (context: PolicyContext) => Balancer): void
   /**
    * One with options: `schema`, written with the kit of `plugins/config/kit.ts`, checks them at the start, and `create`
@@ -215,8 +200,9 @@ export interface UpstreamRegistry {
   /**
    * Says which balancer an upstream uses; without it, targets are taken in turn. The name may be defined
    * later, but before the server is ready. Throws if there is no such upstream.
+   * @param divide left out: one balancer has the whole tier
    */
-  balance(upstream: string, policy: string, options: unknown, wrap?: BalancerWrapper): void
+  balance(upstream: string, policy: string, options: unknown, divide?: Division): void
   /** Says how the hash key of a request to this upstream is found. Throws if there is no such upstream. */
   keyBy(upstream: string, key: (request: KeyedRequest) => string): void
   /** Says which session a request to this upstream belongs to. Throws if there is no such upstream. */

@@ -1,3 +1,10 @@
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What this request failed with, inside and all: for logs and metrics, never for the client. */
+    failure: Error | null
+  }
+}
+
 /** No cache may keep what was said to one caller (RFC 9111, 5.2.2.5). */
 export const NO_STORE = { 'cache-control': 'no-store' }
 

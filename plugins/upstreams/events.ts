@@ -1,5 +1,6 @@
 /** What the registry tells those who listen. */
-import type { Outcome, Target, Veto } from './contract.ts'
+import type { Outcome, Target } from './contract.ts'
+import type { Veto } from './health-source.ts'
 
 export type Listener = (target: Target, outcome: Outcome) => void
 
@@ -24,6 +25,9 @@ export interface UpstreamEvent {
 
 /** Names of events by which a target is taken out: a failed check, an ejection, an open breaker. */
 export const TAKEN_OUT: ReadonlySet<string> = new Set(['unhealthy', 'ejected', 'breaker-opened'])
+
+/** The event by which a target's name leads elsewhere: connections of one's own to it are to be opened anew. */
+export const ADDRESS_CHANGED = 'address-changed'
 
 export interface TargetChange {
   readonly kind: 'added' | 'draining' | 'removed' | 'changed'

@@ -39,6 +39,8 @@ export interface ExchangePlan {
   readonly upstream: string
   /** Path and query as the target will see them. */
   readonly path: string
+  /** What was taken off the front of the path, so that the target can tell where it is found; undefined if nothing was. */
+  readonly prefix: string | undefined
   /** Hash key ('' where the route has none). */
   readonly key: string
   /** The session that it belongs to, if there is one. */

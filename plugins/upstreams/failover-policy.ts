@@ -18,6 +18,12 @@ export interface Attempt {
   readonly replayable: boolean
   /** Milliseconds since the exchange began. */
   readonly elapsedMs: number
+  /**
+   * Its answer is less likely than others to come: its target has given no sign of life since the attempt began and is
+   * not trusted (`HealthSource.trusts`), for its silence or for what was before; or the head of the answer is here, and
+   * not the rest.
+   */
+  readonly stalled: boolean
   /** It belongs to a session, at its target or at the one that stands in for it: nobody else knows what is there. */
   readonly bound: boolean
   /** Whether a target that could be used was not tried yet. */
@@ -37,10 +43,10 @@ export interface FailoverPolicy {
   /** Asked of every attempt that was answered, and of one that failed with no other under way. */
   decide(attempt: Attempt, outcome: Outcome): { retry: false } | Retry
   /**
-   * Asked when an attempt begins: after how many milliseconds without a complete answer another one may begin
-   * beside it. Undefined is never.
+   * Asked when an attempt begins, and again from time to time while it is waited for: after how many milliseconds without
+   * a complete answer, from its beginning, another one may begin beside it. Undefined is never.
    */
   hedgeAfterMs?(attempt: Attempt): number | undefined
-  /** Asked when that time has come. A hedge that it grants is made if there is a target not tried yet. */
+  /** Asked when that time has come and there is a target not tried yet; after a no it is asked again later. */
   mayHedge?(attempt: Attempt): boolean
 }

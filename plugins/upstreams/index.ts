@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin'
 import type { UpstreamRegistry } from './contract.ts'
+import { Quiet } from './quiet.ts'
 import { Registry } from './registry.ts'
 
 declare module 'fastify' {
@@ -9,6 +10,9 @@ declare module 'fastify' {
   }
 }
 
+/** Milliseconds between two lines about the same policy. */
+const FAULT_TOLD_EVERY = 60_000
+
 export default fp(
   async (app) => {
     const specs = Object.entries(app.gateway.upstreams).map(([name, { limits, ...spec }]) => [
@@ -16,8 +20,9 @@ export default fp(
       { ...spec, capacity: limits.connections + limits.queue, tunnels: limits.tunnels },
     ])
     const context = { now: () => performance.now(), random: () => Math.random() }
-    const registry = new Registry(context, Object.fromEntries(specs), (error) =>
-      app.log.error({ err: error }, 'a listener to events failed'),
+    const quiet = new Quiet(context.now, FAULT_TOLD_EVERY)
+    const registry = new Registry(context, Object.fromEntries(specs), (error, who) =>
+      quiet.say(who, (keptBack) => app.log.error({ err: error, keptBack }, `${who} has failed`)),
     )
     registry.onEvent(({ level, name, target, ...event }) => {
       app.log[level](

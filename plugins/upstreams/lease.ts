@@ -1,13 +1,18 @@
 import type { Lease, Outcome } from './contract.ts'
+import { ABANDONED } from './evidence.ts'
 import type { TargetState } from './target.ts'
-
-export const ABANDONED: Outcome = { kind: 'abandoned' }
 
 /** Hears what became of an attempt. */
 export interface Settling {
   /** Monotonic milliseconds. */
   now(): number
   settled(target: TargetState, outcome: Outcome, startedAt: number): void
+}
+
+/** Whether the target had to do something for it, be it to refuse the connection. */
+function isSignOfLife(outcome: Outcome): boolean {
+  if (outcome.kind === 'failed') return outcome.reason !== 'timeout' && outcome.reason !== 'overflow'
+  return outcome.kind === 'answered'
 }
 
 export class LeaseState implements Lease {
@@ -24,8 +29,7 @@ export class LeaseState implements Lease {
     this.#upstream = upstream
     this.target = target
     this.#tunnel = tunnel
-    target.inflight++
-    if (tunnel) target.tunnels++
+    target.enter(tunnel)
     this.#startedAt = upstream.now()
     if (target.waiting++ === 0) target.quietSince = this.#startedAt
   }
@@ -40,9 +44,9 @@ export class LeaseState implements Lease {
   settle(outcome: Outcome): void {
     if (this.#settled) return
     this.#settled = true
-    if (outcome.kind !== 'abandoned') this.heard()
+    if (isSignOfLife(outcome)) this.heard()
     else if (this.#waiting) {
-      // No sign of life: the others that wait have waited no less.
+      // The others that wait have waited no less.
       this.#waiting = false
       this.target.waiting--
     }
@@ -57,8 +61,7 @@ export class LeaseState implements Lease {
       this.settle(ABANDONED)
     } finally {
       // Whoever hears outcomes may fail; the target is free again all the same.
-      if (this.#tunnel) this.target.tunnels--
-      this.target.leave()
+      this.target.leave(this.#tunnel)
     }
   }
 }

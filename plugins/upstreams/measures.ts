@@ -15,11 +15,18 @@ export interface Collector {
   collect(add: (value: number, ...labels: string[]) => void): void
 }
 
+/** Values of the label `route` that are no routes of the config: no route took it, an endpoint of the gateway's own did. */
+export const NO_ROUTE = 'none'
+export const LOCAL = 'local'
+
+/** Values of the label `result` that count as errors: the gateway or what is behind it did not do its work. */
+export const ERROR_RESULTS: readonly string[] = ['5xx', 'none', 'cut']
+
 /** What has come of the requests of a route or to an upstream since the start. Grows only. */
 export interface Traffic {
   /** Requests that ended, however they did. */
   readonly requests: number
-  /** Those that failed: answered with 5xx, or with nothing though the client was still there. */
+  /** Those that failed (`ERROR_RESULTS`): answered with 5xx, or with nothing or not all though the client was there. */
   readonly errors: number
   /** Those that took longer than so many milliseconds; exact for thresholds that were named with `Measures.threshold`. */
   slowerThan(milliseconds: number): number

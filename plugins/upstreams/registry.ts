@@ -3,18 +3,20 @@ import { type DefinedBalancer, defined } from './balancers.ts'
 import type { Binding } from './binding.ts'
 import type {
   BalancerFactory,
-  BalancerWrapper,
-  HealthSource,
   PolicyContext,
   Target,
   TargetSpec,
   Upstream,
   UpstreamRegistry,
 } from './contract.ts'
+import type { Division } from './division.ts'
 import type { Listener, Opinion, TargetChange, UpstreamEvent } from './events.ts'
 import type { KeyedRequest } from './exchange.ts'
 import type { FailoverPolicy } from './failover-policy.ts'
+import type { HealthSource } from './health-source.ts'
 import type { Collector } from './measures.ts'
+import { SafeBalancer } from './safe-balancer.ts'
+import { safeSource } from './safe-source.ts'
 import { UpstreamState } from './upstream.ts'
 
 /** An upstream as it is configured. */
@@ -30,6 +32,19 @@ export interface UpstreamSpec {
   readonly failBackAfter?: number
 }
 
+function rethrow(error: unknown): never {
+  throw error
+}
+
+interface Wanted {
+  readonly policy: string
+  readonly options: unknown
+  readonly divide: Division | undefined
+}
+
+/** Hears of a fault of a policy or a listener: it is not the request's, nor the process's. */
+export type Report = (error: unknown, who: string) => void
+
 /** The upstreams that all concerns share. */
 export class Registry implements UpstreamRegistry {
   readonly upstreams: ReadonlyMap<string, UpstreamState>
@@ -40,17 +55,14 @@ export class Registry implements UpstreamRegistry {
   readonly #listeners: Listener[] = []
   readonly #changeListeners: ((change: TargetChange) => void)[] = []
   readonly #eventListeners: ((event: UpstreamEvent) => void)[] = []
-  readonly #report: (error: unknown) => void
-  readonly #wanted = new Map<
-    UpstreamState,
-    { policy: string; options: unknown; wrap: BalancerWrapper | undefined }
-  >()
+  readonly #report: Report
+  readonly #wanted = new Map<UpstreamState, Wanted>()
 
-  /** @param report hears of errors of those who listen to events */
+  /** @param report hears of the faults of policies and listeners, and whose they are. Default: they are thrown */
   constructor(
     context: PolicyContext,
     specs: Readonly<Record<string, UpstreamSpec>>,
-    report: (error: unknown) => void = () => {},
+    report: Report = rethrow,
   ) {
     this.#report = report
     const around = {
@@ -58,9 +70,16 @@ export class Registry implements UpstreamRegistry {
       healthSources: this.#healthSources,
       listeners: this.#listeners,
       told: (change: TargetChange) => {
-        for (const listener of this.#changeListeners) listener(change)
+        for (const listener of this.#changeListeners) {
+          try {
+            listener(change)
+          } catch (error) {
+            report(error, 'who hears of targets')
+          }
+        }
       },
       announce: (event: UpstreamEvent) => this.announce(event),
+      report,
     }
     this.upstreams = new Map(
       Object.entries(specs).map(([name, spec]) => {
@@ -76,16 +95,13 @@ export class Registry implements UpstreamRegistry {
       throw new Error(`a balancer named "${name}" is defined already; take another name`)
     const balancer = defined(create, schema)
     this.balancers.set(name, balancer)
-    for (const [upstream, { policy, options, wrap }] of this.#wanted) {
-      if (policy === name) upstream.balanceBy((context) => balancer.create(context, options), wrap)
-    }
+    for (const [upstream, { policy }] of this.#wanted) if (policy === name) this.#useBalancer(upstream)
   }
 
-  balance(name: string, policy: string, options: unknown, wrap?: BalancerWrapper): void {
+  balance(name: string, policy: string, options: unknown, divide?: Division): void {
     const upstream = this.#state(name)
-    this.#wanted.set(upstream, { policy, options, wrap })
-    const balancer = this.balancers.get(policy)
-    if (balancer !== undefined) upstream.balanceBy((context) => balancer.create(context, options), wrap)
+    this.#wanted.set(upstream, { policy, options, divide })
+    this.#useBalancer(upstream)
   }
 
   keyBy(name: string, key: (request: KeyedRequest) => string): void {
@@ -97,7 +113,9 @@ export class Registry implements UpstreamRegistry {
   }
 
   addHealthSource(source: HealthSource): void {
-    this.#healthSources.push(source)
+    this.#healthSources.push(
+      safeSource(source, (error) => this.#report(error, `the health source "${source.name}"`)),
+    )
     for (const upstream of this.upstreams.values()) upstream.invalidate()
   }
 
@@ -116,7 +134,10 @@ export class Registry implements UpstreamRegistry {
   }
 
   useFailover(policy: FailoverPolicy): void {
-    if (this.failover !== undefined) throw new Error('a failover policy is in use already; there can be one')
+    if (this.failover !== undefined)
+      throw new Error(
+        'a failover policy is in use already, and there can be one; take out plugins/failover, or the other one',
+      )
     this.failover = policy
   }
 
@@ -130,7 +151,7 @@ export class Registry implements UpstreamRegistry {
         listener(event)
       } catch (error) {
         // Who decides must not fail because somebody who hears of it does.
-        this.#report(error)
+        this.#report(error, 'who hears of events')
       }
     }
   }
@@ -151,6 +172,16 @@ export class Registry implements UpstreamRegistry {
 
   upstream(name: string): Upstream {
     return this.#state(name)
+  }
+
+  /** The one that is wanted there, once it is defined. */
+  #useBalancer(upstream: UpstreamState): void {
+    const { policy, options, divide } = this.#wanted.get(upstream) as Wanted
+    const balancer = this.balancers.get(policy)
+    if (balancer === undefined) return
+    const failed = (error: unknown): void =>
+      this.#report(error, `the balancer "${policy}" of the upstream "${upstream.name}"`)
+    upstream.balanceBy((context) => new SafeBalancer(() => balancer.create(context, options), failed), divide)
   }
 
   #state(name: string): UpstreamState {

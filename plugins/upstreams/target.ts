@@ -1,5 +1,7 @@
 import type { Target, TargetSpec } from './contract.ts'
+import type { Standing } from './division.ts'
 import { murmur3 } from './murmur3.ts'
+import type { SafeBalancer } from './safe-balancer.ts'
 
 /** A target as the registry keeps it. */
 export class TargetState implements Target {
@@ -19,12 +21,13 @@ export class TargetState implements Target {
   /** Who wants it drained. */
   readonly drainedBy = new Set<string>()
   share = 1
+  standing: Standing = 'absent'
+  /** The one that it was last a candidate of: hears what becomes of it. */
+  balancer: SafeBalancer | undefined
   /** Nothing is held against it that counts. */
   usable = false
   /** Part of the present snapshot: the registry picks no other, whatever a balancer returns. */
   candidate = false
-  /** A candidate only because there is panic. */
-  believedDown = false
   #idle: (() => void)[] = []
 
   constructor(upstream: string, spec: Required<TargetSpec>) {
@@ -43,8 +46,17 @@ export class TargetState implements Target {
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
-  leave(): void {
+  /** One request more is under way. */
+  enter(tunnel: boolean): void {
+    this.inflight++
+    if (tunnel) this.tunnels++
+    this.balancer?.onInflight(this)
+  }
+
+  leave(tunnel: boolean): void {
     this.inflight--
+    if (tunnel) this.tunnels--
+    this.balancer?.onInflight(this)
     if (this.inflight > 0 || this.#idle.length === 0) return
     const waiting = this.#idle
     this.#idle = []

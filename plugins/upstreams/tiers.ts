@@ -7,13 +7,13 @@ export interface TierHealth {
 /** Envoy's overprovisioning factor: a tier carries all the traffic until fewer than 1 / 1.4 (72 %) of it are left. */
 const OVERPROVISIONING = 1.4
 
-function healthOf({ eligible, total }: TierHealth): number {
-  return total === 0 ? 0 : Math.min(1, (OVERPROVISIONING * eligible) / total)
+function healthOf({ eligible, total }: TierHealth, overprovisioning: number): number {
+  return total === 0 ? 0 : Math.min(1, (overprovisioning * eligible) / total)
 }
 
 /** Whether all tiers together can carry all the traffic. */
 export function carries(tiers: readonly TierHealth[]): boolean {
-  return tiers.reduce((sum, tier) => sum + healthOf(tier), 0) >= 1
+  return tiers.reduce((sum, tier) => sum + healthOf(tier, OVERPROVISIONING), 0) >= 1
 }
 
 /**
@@ -21,9 +21,14 @@ export function carries(tiers: readonly TierHealth[]): boolean {
  *
  * Envoy's priority levels: health(t) = min(1, 1.4 x eligible / total); a tier takes its health of what the tiers
  * before it left over; where all together do not come to 1 they are scaled up to it.
+ *
+ * @param overprovisioning what is left of a tier carries all its traffic down to 1 / overprovisioning. Default 1.4
  */
-export function tierShares(tiers: readonly TierHealth[]): number[] {
-  const health = tiers.map(healthOf)
+export function tierShares(
+  tiers: readonly TierHealth[],
+  overprovisioning: number = OVERPROVISIONING,
+): number[] {
+  const health = tiers.map((tier) => healthOf(tier, overprovisioning))
   const sum = Math.min(
     1,
     health.reduce((total, one) => total + one, 0),

@@ -1,9 +1,7 @@
+import { Admission } from './admission.ts'
 import type { Binding } from './binding.ts'
 import type {
-  Balancer,
-  BalancerWrapper,
   Candidates,
-  HealthSource,
   Lease,
   LeaseRefusal,
   LeaseRequest,
@@ -13,16 +11,22 @@ import type {
   TargetSpec,
   Upstream,
 } from './contract.ts'
+import type { Division } from './division.ts'
 import type { Listener, TargetChange, UpstreamEvent } from './events.ts'
 import type { KeyedRequest } from './exchange.ts'
 import { FailBack } from './fail-back.ts'
+import type { Group } from './groups.ts'
+import type { HealthSource } from './health-source.ts'
 import { inTurn } from './in-turn.ts'
+import { believedDown, lastResort } from './last-resort.ts'
 import { LeaseState } from './lease.ts'
-import { originProblem, serverOf } from './origin.ts'
 import { Placement } from './place.ts'
-import type { UpstreamSpec } from './registry.ts'
-import { buildSnapshot, shareOf, type Tier, type TierRules, vetoOn } from './snapshot.ts'
-import { TargetState } from './target.ts'
+import type { Report, UpstreamSpec } from './registry.ts'
+import { Rest } from './rest.ts'
+import { Roster } from './roster.ts'
+import { SafeBalancer } from './safe-balancer.ts'
+import { buildSnapshot, shareOf, vetoOn } from './snapshot.ts'
+import type { TargetState } from './target.ts'
 import { TierWatch } from './tier-watch.ts'
 
 /** What an upstream shares with the other upstreams of its registry. */
@@ -32,62 +36,66 @@ export interface Surroundings {
   readonly listeners: readonly Listener[]
   told(change: TargetChange): void
   announce(event: UpstreamEvent): void
-}
-
-/** Who drains a target, if nothing else is said. */
-const OPERATOR = 'operator'
-
-/** From so many targets on, a snapshot is kept for a while although something has changed. */
-const MANY = 500
-/** For so long per target: at some 0.2 us that building takes per target, a tenth of the time at most. */
-const REST_MS = 0.002
-
-function checkWeight(weight: number): void {
-  if (!(weight >= 0 && Number.isFinite(weight)))
-    throw new RangeError(`weight must be 0 or more, is ${weight}`)
+  readonly report: Report
 }
 
 /** The targets of one upstream and the snapshot of those that may be picked. */
 export class UpstreamState implements Upstream {
   readonly name: string
   readonly #around: Surroundings
+  readonly #roster: Roster
+  readonly #admission: Admission
   readonly #placement: Placement
-  readonly #balancers = new Map<number, Balancer>()
-  #create: (() => Balancer) | undefined
+  /** By tier and part of it. */
+  readonly #balancers = new Map<string, SafeBalancer>()
+  #create: () => SafeBalancer
+  #divide: Division | undefined
   /** As `registry.keyBy` has it. */
   keyOf: (request: KeyedRequest) => string = () => ''
   /** As `registry.bindBy` has it. */
   bindingOf: (request: KeyedRequest) => Binding | undefined = () => undefined
-  #targets: TargetState[] = []
-  readonly #servers = new Set<string>()
-  readonly #rules: TierRules
+  readonly #panicThreshold: number
+  readonly #failBack: FailBack
   readonly #watch: TierWatch
-  #tiers: readonly Tier[] = []
+  #groups: readonly Group[] = []
   #stale = true
-  #builtAt = Number.NEGATIVE_INFINITY
+  readonly #rest = new Rest()
   /** Monotonic milliseconds from which the snapshot does not hold any more. */
   #dueAt = Number.POSITIVE_INFINITY
 
   constructor(
     name: string,
     around: Surroundings,
-    { capacity, tunnels, panicThreshold = 0, failBackAfter = 0 }: Omit<UpstreamSpec, 'targets'>,
+    {
+      capacity,
+      tunnels = Number.POSITIVE_INFINITY,
+      panicThreshold = 0,
+      failBackAfter = 0,
+    }: Omit<UpstreamSpec, 'targets'>,
   ) {
     this.name = name
     this.#around = around
-    this.#rules = { panicThreshold, failBack: new FailBack(failBackAfter) }
+    this.#roster = new Roster(name, (change) => {
+      this.invalidate(change.target)
+      around.told(change)
+    })
+    this.#create = () => new SafeBalancer(inTurn, () => {})
+    this.#panicThreshold = panicThreshold
+    this.#failBack = new FailBack(failBackAfter)
     this.#watch = new TierWatch(name, (event) => around.announce(event))
-    this.#placement = new Placement(around.context, around.healthSources, capacity, tunnels)
+    this.#admission = new Admission(around.context, around.healthSources, capacity, tunnels)
+    this.#placement = new Placement(around.context, this.#admission)
   }
 
   get targets(): readonly Target[] {
-    return this.#targets
+    return this.#roster.targets
   }
 
-  balanceBy(create: (context: PolicyContext) => Balancer, wrap: BalancerWrapper | undefined): void {
-    const { context } = this.#around
-    this.#create = () => (wrap === undefined ? create(context) : wrap(context, () => create(context)))
+  balanceBy(create: (context: PolicyContext) => SafeBalancer, divide: Division | undefined): void {
+    this.#create = () => create(this.#around.context)
+    this.#divide = divide
     this.#balancers.clear()
+    for (const target of this.#roster.targets) target.balancer = undefined
     this.#stale = true
   }
 
@@ -99,73 +107,44 @@ export class UpstreamState implements Upstream {
       this.#rebuild()
       target = this.#placed(request)
     }
-    if (target === undefined && this.#tiers.length === 0) return 'empty'
+    if (target === undefined && this.#groups.length === 0) return 'empty'
     return target === undefined ? 'overloaded' : new LeaseState(this, target, request.tunnel)
   }
 
   add(spec: TargetSpec): Target {
-    const problem = originProblem(spec.origin)
-    if (problem !== undefined) throw new RangeError(problem)
-    const { origin, weight = 1, tier = 0, zone = '' } = spec
-    checkWeight(weight)
-    if (!Number.isInteger(tier) || tier < 0 || tier > 9) {
-      throw new RangeError(`tier must be a whole number from 0 to 9, is ${tier}`)
-    }
-    if (this.#servers.has(serverOf(origin))) {
-      throw new RangeError(`upstream "${this.name}" has a target "${origin}" already`)
-    }
-    this.#servers.add(serverOf(origin))
-    const target = new TargetState(this.name, { origin, weight, tier, zone })
-    this.#targets.push(target)
-    this.#changed('added', target)
-    return target
+    return this.#roster.add(spec)
   }
 
   setWeight(target: Target, weight: number): void {
-    checkWeight(weight)
-    const own = this.#own(target)
-    if (own.weight === weight) return
-    own.weight = weight
-    this.#changed('changed', own)
+    this.#roster.setWeight(target, weight)
   }
 
-  drain(target: Target, by = OPERATOR): Promise<void> {
-    const own = this.#own(target)
-    own.drainedBy.add(by)
-    if (!own.draining) {
-      own.draining = true
-      this.#changed('draining', own)
-    }
-    return own.idle()
+  drain(target: Target, by?: string): Promise<void> {
+    return this.#roster.drain(target, by)
   }
 
   undrain(target: Target, by?: string): void {
-    const own = this.#own(target)
-    if (by === undefined) own.drainedBy.clear()
-    else own.drainedBy.delete(by)
-    if (!own.draining || own.drainedBy.size > 0) return
-    own.draining = false
-    this.#changed('changed', own)
+    this.#roster.undrain(target, by)
   }
 
-  async remove(target: Target): Promise<void> {
-    const own = this.#own(target)
-    await this.drain(own)
-    // It may have been taken back into service, or removed by someone else, while it drained.
-    if (!own.draining || !this.#targets.includes(own)) return
-    this.#targets = this.#targets.filter((one) => one !== own)
-    this.#servers.delete(serverOf(own.origin))
-    this.#changed('removed', own)
+  remove(target: Target): Promise<void> {
+    return this.#roster.remove(target)
   }
 
   eligible(): readonly Target[] {
     this.#refresh()
-    return this.#tiers.flatMap(({ balancer, candidates }) => (balancer === undefined ? [] : candidates))
+    return this.#groups.flatMap(({ inReserve, candidates }) =>
+      inReserve ? [] : candidates.filter(({ candidate }) => candidate),
+    )
   }
 
-  offers(wanted: (target: Target) => boolean): boolean {
+  offers(wanted: (target: Target) => boolean, asLastResort = false): boolean {
     this.#refresh()
-    return this.#tiers.some(({ candidates }) => candidates.some((one) => one.candidate && wanted(one)))
+    return this.#hasCandidate(wanted) || (asLastResort && this.#down().some(wanted))
+  }
+
+  trusts(target: Target): boolean {
+    return this.#admission.trusted(target as TargetState)
   }
 
   /**
@@ -179,7 +158,7 @@ export class UpstreamState implements Upstream {
     const sources = this.#around.healthSources
     own.share = shareOf(own, sources)
     const veto = own.draining ? 'barred' : vetoOn(own, sources)
-    if (veto === undefined || (veto === 'unhealthy' && own.believedDown)) return
+    if (veto === undefined || (veto === 'unhealthy' && own.standing === 'doubtful')) return
     own.usable = false
     own.candidate = false
   }
@@ -189,61 +168,66 @@ export class UpstreamState implements Upstream {
   }
 
   settled(target: TargetState, outcome: Outcome, startedAt: number): void {
-    this.#balancers.get(target.tier)?.onOutcome?.(target, outcome)
-    for (const source of this.#around.healthSources) source.onOutcome?.(target, outcome, startedAt)
-    for (const listener of this.#around.listeners) listener(target, outcome)
-  }
-
-  #own(target: Target): TargetState {
-    const own = this.#targets.find((one) => one === target)
-    if (own === undefined) throw new RangeError(`"${target.origin}" is no target of upstream "${this.name}"`)
-    return own
-  }
-
-  #changed(kind: TargetChange['kind'], target: TargetState): void {
-    this.invalidate(target)
-    this.#around.told({ kind, target })
+    const { healthSources, listeners, report } = this.#around
+    target.balancer?.onOutcome(target, outcome)
+    for (const source of healthSources) source.onOutcome?.(target, outcome, startedAt)
+    for (const listener of listeners) {
+      try {
+        listener(target, outcome)
+      } catch (error) {
+        report(error, 'who hears of outcomes')
+      }
+    }
   }
 
   #placed(request: LeaseRequest): TargetState | undefined {
-    return this.#tiers.length === 0 ? undefined : this.#placement.place(this.#tiers, request)
+    const { tried, inUse } = request
+    if (tried.size > 0 && inUse !== true && !this.#hasCandidate((one) => !tried.has(one))) {
+      const target = lastResort(this.#down(), request, this.#admission, this.#around.context.random)
+      if (target !== undefined) return target
+    }
+    return this.#groups.length === 0 ? undefined : this.#placement.place(this.#groups, request)
+  }
+
+  #hasCandidate(wanted: (target: Target) => boolean): boolean {
+    return this.#groups.some(({ candidates }) => candidates.some((one) => one.candidate && wanted(one)))
+  }
+
+  #down(): TargetState[] {
+    return believedDown(this.#roster.targets, this.#around.healthSources)
   }
 
   #refresh(): void {
     if (!this.#stale && this.#dueAt === Number.POSITIVE_INFINITY) return
-    const due = this.#stale ? this.#builtAt + this.#restMs() : this.#dueAt
+    const due = this.#stale ? this.#rest.until : this.#dueAt
     if (due === Number.NEGATIVE_INFINITY || this.now() >= due) this.#rebuild()
   }
 
-  /** With thousands of targets something changes for nearly every request: a rebuild for each would be all we did. */
-  #restMs(): number {
-    const count = this.#targets.length
-    return count < MANY ? Number.NEGATIVE_INFINITY : count * REST_MS
-  }
-
   #rebuild(): void {
+    const began = this.now()
     this.#stale = false
-    this.#builtAt = this.now()
-    this.#placement.refresh()
+    this.#admission.refresh()
     const snapshot = buildSnapshot(
-      this.#targets,
+      this.#roster.targets,
       this.#around.healthSources,
-      this.#rules,
-      this.now(),
-      (tier, candidates) => this.#balancer(tier, candidates),
+      { panicThreshold: this.#panicThreshold, failBack: this.#failBack, divide: this.#divide },
+      began,
+      (name, candidates) => this.#balancer(name, candidates),
     )
-    this.#tiers = snapshot.tiers
-    this.#dueAt = this.#rules.failBack.due
+    this.#groups = snapshot.groups
+    this.#dueAt = this.#failBack.due
+    this.#rest.built(began, this.now(), this.#roster.targets.length)
     this.#watch.look(snapshot)
   }
 
-  #balancer(tier: number, candidates: Candidates): Balancer {
-    let balancer = this.#balancers.get(tier)
+  #balancer(name: string, candidates: Candidates): SafeBalancer {
+    let balancer = this.#balancers.get(name)
     if (balancer === undefined) {
-      balancer = (this.#create ?? inTurn)()
-      this.#balancers.set(tier, balancer)
+      balancer = this.#create()
+      this.#balancers.set(name, balancer)
     }
-    balancer.onTargets?.(candidates)
+    for (const target of candidates) (target as TargetState).balancer = balancer
+    balancer.onTargets(candidates)
     return balancer
   }
 }

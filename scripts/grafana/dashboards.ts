@@ -9,10 +9,11 @@ import { series } from './promql.ts'
 import { routes } from './routes.ts'
 import { upstreams } from './upstreams.ts'
 
+/** @param metric any that has the label */
 const choice = (name: string, label: string, metric: string): Choice => ({
   name,
   label,
-  of: name === 'instance' ? `label_values(${metric}, instance)` : `label_values(${series(metric)}, ${name})`,
+  of: `label_values(${metric}, ${name})`,
 })
 
 function annotations({ alerts }: Facts): Annotation[] {
@@ -42,25 +43,29 @@ function annotations({ alerts }: Facts): Annotation[] {
 /**
  * Files by their path in the folder, always the same for the same config.
  * @param name of the gateway in Grafana: begins the uids and the titles
+ * @param job what Prometheus calls the gateways of this config
  * @param folder where Grafana finds the dashboards
  */
 export function grafanaFiles(
   facts: Facts,
   rules: readonly Rule[],
-  { name, folder }: { readonly name: string; readonly folder: string },
+  { name, job, folder }: { readonly name: string; readonly job: string; readonly folder: string },
 ): Map<string, string> {
   const limits = new Limits(rules)
   const title = `${name.charAt(0).toUpperCase()}${name.slice(1)}`
-  const instance = choice('instance', 'Gateway', 'holdfast_build_info')
-  const route = choice('route', 'Route', 'holdfast_requests_total')
-  const upstream = choice('upstream', 'Upstream', 'holdfast_upstream_targets')
+  const gateways = [
+    { ...choice('job', 'Job', 'holdfast_build_info'), chosen: job },
+    choice('instance', 'Gateway', 'holdfast_build_info{job=~"$job"}'),
+  ]
+  const route = choice('route', 'Route', series('holdfast_requests_total'))
+  const upstream = choice('upstream', 'Upstream', series('holdfast_upstream_targets'))
   const marks = annotations(facts)
   const dashboards: readonly Dashboard[] = [
     {
       uid: `${name}-overview`,
       title: `${title}: overview`,
       description: 'The gateway as a whole.',
-      choices: [instance],
+      choices: gateways,
       annotations: marks,
       sections: overview(facts, limits),
     },
@@ -68,7 +73,7 @@ export function grafanaFiles(
       uid: `${name}-routes`,
       title: `${title}: routes`,
       description: 'What clients get, by route.',
-      choices: [instance, route],
+      choices: [...gateways, route],
       annotations: marks,
       sections: routes(facts, limits),
     },
@@ -76,7 +81,7 @@ export function grafanaFiles(
       uid: `${name}-upstreams`,
       title: `${title}: upstreams and targets`,
       description: 'What upstreams and their targets do.',
-      choices: [instance, upstream],
+      choices: [...gateways, upstream],
       annotations: marks,
       sections: upstreams(facts, limits),
     },

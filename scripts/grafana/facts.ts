@@ -30,9 +30,9 @@ export function factsOf(config: GatewayConfig): Facts {
   const common = limits.length > 0 || Object.keys(plans).length > 0
   return {
     perTarget: metrics?.perTarget ?? false,
-    breakers: upstreams.some(({ circuitBreaker }) => circuitBreaker !== undefined),
+    breakers: upstreams.some(({ circuitBreaker }) => circuitBreaker?.enabled === true),
     checks: upstreams.some(({ healthCheck }) => healthCheck !== undefined),
-    adaptive: upstreams.some(({ adaptiveConcurrency }) => adaptiveConcurrency !== undefined),
+    adaptive: upstreams.some(({ adaptiveConcurrency }) => adaptiveConcurrency?.enabled === true),
     failover: upstreams.some(({ failover }) => failover !== undefined),
     limits: limited || common,
     alerts: alerts !== undefined,

@@ -34,10 +34,10 @@ function laidOut(sections: readonly Section[]): Json[] {
   return all
 }
 
-function variable({ name, label, of }: Choice): Json {
+function variable({ name, label, of, chosen }: Choice): Json {
   return {
     allValue: '.*',
-    current: { selected: true, text: ['All'], value: ['$__all'] },
+    current: { selected: true, text: [chosen ?? 'All'], value: [chosen ?? '$__all'] },
     datasource: DATASOURCE,
     definition: of,
     hide: 0,

@@ -1,6 +1,7 @@
 /** Limits of the config's alert rules, as lines: the same numbers that the alerts look at. */
 import type { Rule, Scope, Term, Test } from '../../plugins/alerts/rules/rule.ts'
 import type { Query, Threshold } from './panel.ts'
+import { series } from './promql.ts'
 
 /** What a panel shows, so that the limits of it belong there. */
 export type Shown =
@@ -94,12 +95,12 @@ export class Limits {
 
   /**
    * Of single routes or upstreams. A line is there while its route or upstream is chosen.
-   * @param series any that there is for each of them
+   * @param metric any that there is for each of them
    */
-  lines(shown: Shown, kind: 'route' | 'upstream', series: string): Query[] {
+  lines(shown: Shown, kind: 'route' | 'upstream', metric: string): Query[] {
     return this.#of(shown, kind).map(({ scope, value, is, rule, severity }) => {
       const { name } = scope as Extract<Scope, { name: string }>
-      const chosen = `${series}{instance=~"$instance",${kind}=${JSON.stringify(name)},${kind}=~"$${kind}"}`
+      const chosen = series(metric, `${kind}=${JSON.stringify(name)}`, `${kind}=~"$${kind}"`)
       return {
         expr: `0 * max by (${kind}) (${chosen}) + ${value}`,
         legend: `{{${kind}}} ${is} ${value}: ${rule} (${severity})`,

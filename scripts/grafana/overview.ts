@@ -90,7 +90,7 @@ function traffic(facts: Facts, limits: Limits): Panel[] {
       'reqps',
       [{ expr: sum(rate('holdfast_errors_total'), 'code'), legend: '{{code}}' }],
     ),
-    line('Bytes', 'From and to clients, headers included; without HTTP/2.', 'Bps', [
+    line('Bytes', 'From and to clients, headers included; with HTTP/2 bodies only.', 'Bps', [
       { expr: sum(rate('holdfast_request_bytes_total')), legend: 'received' },
       { expr: sum(rate('holdfast_response_bytes_total')), legend: 'sent' },
     ]),
@@ -116,7 +116,8 @@ function traffic(facts: Facts, limits: Limits): Panel[] {
 
 function upstreamPanels({ failover, alerts }: Facts, limits: Limits): Panel[] {
   const eligible = series('holdfast_upstream_eligible_targets')
-  const inflight = series('holdfast_upstream_inflight')
+  // Without upgraded connections: they take no place of a request.
+  const inflight = series('holdfast_alert_inflight')
   const capacity = series('holdfast_alert_capacity')
   const budgets = sum(rate('holdfast_retry_budget_refusals_total'), 'budget')
   return [
@@ -146,7 +147,7 @@ function upstreamPanels({ failover, alerts }: Facts, limits: Limits): Panel[] {
           ],
         )
       : line('In flight', 'Attempts under way, those that wait for a connection included.', 'short', [
-          { expr: sum(inflight, 'upstream'), legend: '{{upstream}}' },
+          { expr: sum(series('holdfast_upstream_inflight'), 'upstream'), legend: '{{upstream}}' },
         ]),
     line('Events', 'Ejections, returns, checks that turn, tiers, panic, breakers.', 'short', [
       { expr: `${sum(increase('holdfast_upstream_events_total'), 'event')} > 0`, legend: '{{event}}' },

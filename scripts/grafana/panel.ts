@@ -45,6 +45,8 @@ export interface Choice {
   readonly label: string
   /** PromQL of `label_values`. */
   readonly of: string
+  /** What is chosen at first. Default: all. */
+  readonly chosen?: string
 }
 
 export interface Dashboard {

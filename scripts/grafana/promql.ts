@@ -1,12 +1,13 @@
-/** The expressions that several dashboards need. `$instance` and the like are filled in by Grafana. */
+/** The expressions that several dashboards need. `$job`, `$instance` and the like are filled in by Grafana. */
+import { ERROR_RESULTS, LOCAL, NO_ROUTE } from '../../plugins/upstreams/measures.ts'
 
-const INSTANCE = 'instance=~"$instance"'
+const GATEWAYS = ['job=~"$job"', 'instance=~"$instance"']
 /** What counts as an error: the same as for alerts (docs/metrics.md). */
-const ERRORS = 'result=~"5xx|none|cut"'
+const ERRORS = `result=~"${ERROR_RESULTS.join('|')}"`
 
 /** A selector of one metric. */
 export function series(metric: string, ...where: readonly string[]): string {
-  return `${metric}{${[INSTANCE, ...where].join(',')}}`
+  return `${metric}{${[...GATEWAYS, ...where].join(',')}}`
 }
 
 /** `sum by (labels) (...)`; of no labels over all there is. */
@@ -45,4 +46,4 @@ export function quantile(
 }
 
 /** Requests that a route of the config took. */
-export const ROUTED = 'route!~"none|local"'
+export const ROUTED = `route!~"${NO_ROUTE}|${LOCAL}"`

@@ -77,10 +77,10 @@ export function routes(facts: Facts, limits: Limits): Section[] {
     ]),
   ]
   const bytes = [
-    line('Received', 'Headers included; without HTTP/2.', 'Bps', [
+    line('Received', 'Headers included; with HTTP/2 bodies only.', 'Bps', [
       { expr: sum(rate('holdfast_request_bytes_total', CHOSEN), 'route'), legend: '{{route}}' },
     ]),
-    line('Sent', 'Headers included; without HTTP/2.', 'Bps', [
+    line('Sent', 'Headers included; with HTTP/2 bodies only.', 'Bps', [
       { expr: sum(rate('holdfast_response_bytes_total', CHOSEN), 'route'), legend: '{{route}}' },
     ]),
   ]

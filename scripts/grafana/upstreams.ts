@@ -25,7 +25,7 @@ function upstreamPanels(facts: Facts, limits: Limits): Panel[] {
           legend: '{{upstream}} usable',
         },
         {
-          expr: `${sum(series('holdfast_upstream_inflight', CHOSEN), 'upstream')} / (${sum(series('holdfast_alert_capacity', CHOSEN), 'upstream')} > 0)`,
+          expr: `${sum(series('holdfast_alert_inflight', CHOSEN), 'upstream')} / (${sum(series('holdfast_alert_capacity', CHOSEN), 'upstream')} > 0)`,
           legend: '{{upstream}} in flight',
         },
         ...lines('usable-share'),

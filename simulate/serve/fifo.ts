@@ -89,6 +89,7 @@ export class Fifo implements Servers {
     const old = this.#speed[target]!
     if (old === speed) return
     this.#speed[target] = speed
+    this.#measure(target, now)
     const first = this.#first[target]!
     for (let seat = first; seat < first + this.#capacity[target]!; seat++) {
       const job = this.#job[seat]!
@@ -125,17 +126,22 @@ export class Fifo implements Servers {
   #begin(job: number, target: number, now: number): void {
     const seat = this.#free[this.#first[target]! + this.#busy[target]!]!
     this.#busy[target]!++
-    this.#meter.set(target, this.#busy[target]!, now)
+    this.#measure(target, now)
     this.#job[seat] = job
     this.#schedule(seat, job, this.#speed[target]!, now)
   }
 
   #leave(seat: number, target: number, now: number): void {
     this.#busy[target]!--
-    this.#meter.set(target, this.#busy[target]!, now)
+    this.#measure(target, now)
     this.#free[this.#first[target]! + this.#busy[target]!] = seat
     this.#job[seat] = -1
     this.#stamp[seat]!++
+  }
+
+  /** Who stands still does no work. */
+  #measure(target: number, now: number): void {
+    this.#meter.set(target, this.#speed[target] === 0 ? 0 : this.#busy[target]!, now)
   }
 
   #schedule(seat: number, job: number, speed: number, now: number): void {

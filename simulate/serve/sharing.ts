@@ -108,7 +108,8 @@ export class Sharing implements Servers {
   }
 
   #changed(target: number, now: number): void {
-    this.#meter.set(target, this.busy(target), now)
+    // Who stands still does no work.
+    this.#meter.set(target, this.#speed[target] === 0 ? 0 : this.busy(target), now)
     const stamp = ++this.#stamp[target]!
     const first = this.#head[target]!
     const rate = this.#rate(target)

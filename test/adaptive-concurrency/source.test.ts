@@ -117,7 +117,7 @@ test('through a gateway: what a target cannot take is told to come back', async 
 })
 
 test('limits that do not go together are refused with the remedy', async () => {
-  const read = async (adaptiveConcurrency: object) => {
+  const read = async (adaptiveConcurrency: unknown) => {
     const config = {
       upstreams: { u: { targets: [{ origin: 'http://a' }], adaptiveConcurrency } },
       routes: [],
@@ -126,7 +126,8 @@ test('limits that do not go together are refused with the remedy', async () => {
       ({ path, message }) => `${path}: ${message}`,
     )
   }
-  assert.deepEqual(await read({}), [])
+  for (const fits of [{}, true, false, undefined]) assert.deepEqual(await read(fits), [])
+  assert.equal((await read('yes')).length, 1, 'one mistake, one problem')
   assert.deepEqual(await read({ min: 50, max: 10 }), [
     'upstreams.u.adaptiveConcurrency.min: must not be above max (10), is 50; lower it or raise max',
   ])

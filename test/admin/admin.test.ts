@@ -128,6 +128,9 @@ test('changes of targets left no trace: who made them, and that none was left', 
   const [{ targets }] = (await admin.inject('/upstreams')).json()
   assert.equal(targets[1].zone, 'b')
   assert.equal(await send('PATCH', first, { weight: 5 }), 200)
+  // As in the config: sums of larger ones would be no numbers any more.
+  assert.equal(await send('PATCH', first, { weight: 1.7e308 }), 400)
+  assert.equal(await send('POST', '', { origin: 'http://127.0.0.1:3', weight: 1_000_001 }), 400)
   assert.equal(await send('PATCH', first, { draining: true }), 200)
   assert.equal(await send('PATCH', first, { draining: false }), 200)
   assert.equal(await send('DELETE', first), 202)
@@ -154,7 +157,9 @@ test('changes of targets left no trace: who made them, and that none was left', 
       .map(({ method, status, client }) => [method, status, client]),
     [
       ['POST', 201, '127.0.0.1'],
-      ...[200, 200, 200].map((status) => ['PATCH', status, '127.0.0.1']),
+      ...[200, 400].map((status) => ['PATCH', status, '127.0.0.1']),
+      ['POST', 400, '127.0.0.1'],
+      ...[200, 200].map((status) => ['PATCH', status, '127.0.0.1']),
       ...[202, 202, 404].map((status) => ['DELETE', status, '127.0.0.1']),
     ],
   )

@@ -189,6 +189,52 @@ describe('a config that is wrong', () => {
     }
   })
 
+  it('actions that kept their own alert firing were taken', async () => {
+    const users = { upstream: 'users' }
+    const quiet = { throughput: { below: 1 } }
+    const split = (shares: object) => ({ setSplit: { route: 'b', shares } })
+    const shed = (of: object) => ({ shed: { ...of, share: 0.5 } })
+    const drain = { drain: { upstream: 'users', target: 'http://10.0.0.1:80' } }
+    const full = { saturation: { inflightAbove: 0.5 } }
+    const problemsWith = (rule: object) => problemsOf({ rules: [{ name: 'a', ...rule }] })
+    const feeds: [object, RegExp][] = [
+      [{ ...users, ...quiet, action: shed(users) }, /what is shed never comes to "users"/],
+      [{ ...users, ...quiet, action: shed({ route: 'a' }) }, /what is shed never comes to "users"/],
+      // Of a route that splits, what is shed for one upstream would have gone to the other as well.
+      [
+        { ...users, throughput: { above: 9, below: 1 }, action: shed({ upstream: 'next' }) },
+        /never comes to/,
+      ],
+      [{ ...users, ...quiet, action: split({ next: 1 }) }, /"users" would get fewer requests/],
+      [{ ...users, ...quiet, action: split({ users: 1, next: 1 }) }, /"users" would get fewer requests/],
+      [
+        { ...users, throughput: { above: 9 }, action: split({ users: 9, next: 1 }) },
+        /would get more requests/,
+      ],
+      [{ ...users, ...full, action: drain }, /takes away from what the targets may have/],
+      [{ ...full, action: drain }, /takes away from what the targets may have/],
+      [{ targets: { eligibleBelow: 2 }, action: drain }, /a drained target is one less/],
+    ]
+    for (const [rule, why] of feeds) {
+      const found = await problemsWith(rule)
+      assert.equal(found.length, 1, JSON.stringify(rule))
+      assert.match(found[0] as string, why)
+      assert.match(found[0] as string, /the alert would never end; /)
+    }
+    for (const rule of [
+      { upstream: 'next', ...quiet, action: shed({ route: 'a' }) },
+      { ...quiet, action: shed(users) },
+      { ...users, throughput: { above: 9 }, action: shed(users) },
+      { ...users, throughput: { above: 9 }, action: split({ next: 1 }) },
+      { ...users, ...quiet, action: split({ users: 1 }) },
+      { ...users, ...full, action: split({ next: 1 }) },
+      { ...users, errorRate: { above: 0.1 }, action: shed(users) },
+      { upstream: 'next', ...full, action: drain },
+      { upstream: 'next', targets: { eligibleBelow: 1 }, action: drain },
+    ])
+      assert.deepEqual(await problemsWith(rule), [], JSON.stringify(rule))
+  })
+
   it('alerts without the metrics that they judge', { timeout: 60_000 }, async (t) => {
     const config = `export default ${JSON.stringify(configWith({ rules: [{ name: 'a', panic: true }] }))}`
     const folder = await ownHouse(t, { 'gateway.config.ts': config })
@@ -215,7 +261,7 @@ interface Told extends http.Server {
 async function startReceiver(
   t: TestContext,
   port = 0,
-  answer = (response: http.ServerResponse) => void response.end(),
+  answer = (response: http.ServerResponse, _told: Notification) => void response.end(),
 ): Promise<Told> {
   const got: Told['got'] = []
   const server = http.createServer((request, response) => {
@@ -224,8 +270,9 @@ async function startReceiver(
       text += chunk
     })
     request.on('end', () => {
-      got.push({ url: request.url as string, headers: request.headers, body: JSON.parse(text) })
-      answer(response)
+      const body = JSON.parse(text)
+      got.push({ url: request.url as string, headers: request.headers, body })
+      answer(response, body)
     })
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
@@ -327,12 +374,13 @@ const fired = (lines: readonly string[]) => () => lines.some((line) => line.incl
 describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
   it('a receiver that was killed when the alert fired is told once, when it is back', async (t) => {
     const first = await startReceiver(t)
-    const { app, port, lines, fail } = await gatewayWith(t, {
-      rules: [ERRORS],
+    const { app, port, lines } = await gatewayWith(t, {
+      rules: [{ name: 'gone', upstream: 'users', targets: { eligibleBelow: 1 } }],
       notify: [{ webhook: { url: `${first.url}/s3cret`, headers: { authorization: 'Bearer s3cret' } } }],
     })
     await kill(first)
-    await fail()
+    const users = app.upstreams.upstream('users')
+    void users.drain(users.targets[0]!)
     await eventually(fired(lines), 'the alert fires', LONG)
     await eventually(
       () => measured(app, 'alert_notifications_total')['webhook failed']! > 0,
@@ -341,7 +389,9 @@ describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
     )
     const second = await startReceiver(t, first.port)
     const delivered = () => measured(app, 'alert_notifications_total')['webhook delivered']
-    await eventually(() => delivered() === 2, 'told of the alert and of its end', LONG)
+    await eventually(() => delivered() === 1, 'told of the alert', LONG)
+    users.undrain(users.targets[0]!)
+    await eventually(() => delivered() === 2, 'and of its end', LONG)
     assert.equal(second.got.length, 2)
     const [firing, resolved] = second.got
     assert.equal(firing?.url, '/s3cret')
@@ -349,19 +399,70 @@ describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
     assert.equal(firing?.headers['content-type'], 'application/json')
     assert.equal(firing?.body.status, 'firing')
     assert.deepEqual(firing?.body.commonLabels, {
-      alertname: 'errors',
+      alertname: 'gone',
       severity: 'warning',
-      route: 'all',
+      upstream: 'users',
       instance: `${hostname()}:${port}`,
     })
     assert.equal(
       firing?.body.commonAnnotations['summary'],
-      'route all: more than 50 % of the requests failed',
+      'upstream users: fewer than 1 of the targets can be used',
     )
     assert.equal(resolved?.body.status, 'resolved')
     assert.equal(measured(app, 'alert_notifications_total')['webhook dropped'], 0)
-    assert.deepEqual(measured(app, 'alerts_firing'), { 'errors warning': 0 })
+    assert.deepEqual(measured(app, 'alerts_firing'), { 'gone warning': 0 })
     assert.ok(!lines.join('').includes('s3cret'), 'the address is logged')
+  })
+
+  it('of 150 alerts at once 49 were never told of, though the receiver was well', async (t) => {
+    const receiver = await startReceiver(t, 0, (response) => void setTimeout(() => response.end(), 5))
+    const rules = Array.from({ length: 150 }, (_, i) => ({
+      name: `idle ${i}`,
+      throughput: { below: 1000 },
+      over: '300ms',
+    }))
+    const { app } = await gatewayWith(t, { rules, notify: [{ webhook: receiver.url }] })
+    const heardOf = () => new Set(receiver.got.map(({ body }) => body.commonLabels['alertname'])).size
+    await eventually(() => heardOf() === 150, 'all are told of', LONG)
+    assert.equal(measured(app, 'alert_notifications_total')['webhook dropped'], 0)
+  })
+
+  it('one answer of 404 silenced an alert for four hours', async (t) => {
+    const receiver = await startReceiver(t, 0, (response) => {
+      response.statusCode = receiver.got.length === 1 ? 404 : 200
+      response.end()
+    })
+    const { app, fail } = await gatewayWith(t, {
+      rules: [{ ...ERRORS, keepFiring: '1h' }],
+      notify: [{ webhook: receiver.url }],
+    })
+    await fail()
+    const told = () => measured(app, 'alert_notifications_total')
+    await eventually(() => told()['webhook delivered'] === 1, 'told of in the end', LONG)
+    assert.equal(told()['webhook failed'], 1)
+    assert.deepEqual(
+      receiver.got.map(({ body }) => body.status),
+      ['firing', 'firing'],
+    )
+  })
+
+  it('one notification that a receiver could not digest held up all others', async (t) => {
+    const receiver = await startReceiver(t, 0, (response, { commonLabels }) => {
+      response.statusCode = commonLabels['alertname'] === 'poison' ? 500 : 200
+      response.end()
+    })
+    const rule = { ...ERRORS, keepFiring: '1h' }
+    const { app, fail, lines } = await gatewayWith(t, {
+      rules: ['poison', 'b', 'c'].map((name) => ({ ...rule, name })),
+      notify: [{ webhook: receiver.url }],
+    })
+    await fail()
+    const told = () => measured(app, 'alert_notifications_total')
+    await eventually(() => told()['webhook delivered'] === 2, 'the others are told of', LONG)
+    await eventually(() => told()['webhook failed']! >= 3, 'it is tried again', LONG)
+    assert.deepEqual((await alertsNow(app)).receivers, [{ name: 'webhook', waiting: 1 }])
+    // Said once, and not for each try.
+    assert.equal(lines.filter((line) => line.includes('an alert was not delivered')).length, 1)
   })
 
   it('Slack, a function, the log, and only those that it is for', async (t) => {
@@ -372,8 +473,8 @@ describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
       notify: [
         { slack: slack.url, where: { severity: 'critical' } },
         { call: async (notification: Notification) => void called.push(notification), resolved: false },
-        { name: 'angry', call: () => Promise.reject(new Error('not me')), retryFor: 0 },
-        { name: 'mute', call: () => new Promise(() => {}), timeout: '50ms', retryFor: 0 },
+        { name: 'angry', call: () => Promise.reject(new Error('not me')) },
+        { name: 'mute', call: () => new Promise(() => {}), timeout: '50ms' },
         { log: true },
       ],
     })
@@ -381,7 +482,7 @@ describe('who is told', { timeout: 90_000, concurrency: 6 }, () => {
     const told = () => measured(app, 'alert_notifications_total')
     await eventually(() => slack.got.length === 2, 'Slack is told twice', LONG)
     await eventually(
-      () => told()['angry dropped']! > 0 && told()['mute dropped']! > 0,
+      () => told()['angry failed']! > 0 && told()['mute failed']! > 0,
       'two do not take it',
       LONG,
     )
@@ -580,11 +681,14 @@ describe('the admin listener', { timeout: 60_000 }, () => {
     assert.deepEqual(await state(), ['errors inactive'])
     for (const body of [
       { where: {}, for: '1h' },
-      { where: { a: 'b' } },
-      { where: { a: 'b' }, for: 'x' },
-      { where: { a: 'b' }, until: '2001-01-01' },
+      { where: { route: 'b' } },
+      { where: { route: 'b' }, for: 'x' },
+      { where: { route: 'b' }, until: '2001-01-01' },
     ])
       assert.equal((await admin(app, 'POST', '/alerts/silences', body)).statusCode, 400, JSON.stringify(body))
+    const misspelt = await admin(app, 'POST', '/alerts/silences', { where: { severty: '*' }, for: '1h' })
+    assert.equal(misspelt.statusCode, 400)
+    assert.match(misspelt.body, /no rule has a label \\"severty\\"; did you mean \\"severity\\"\?/)
     const made = await admin(app, 'POST', '/alerts/silences', {
       where: { alertname: 'err*' },
       for: '2h',
@@ -632,6 +736,7 @@ describe('actions', { timeout: 60_000, concurrency: 2 }, () => {
     assert.deepEqual(measured(app, 'alert_actions_total'), {
       'busy done': 1,
       'busy undone': 1,
+      'busy overruled': 0,
       'busy refused': 0,
     })
   })
@@ -683,6 +788,24 @@ describe('actions', { timeout: 60_000, concurrency: 2 }, () => {
     assert.equal(fired(lines)(), false, lines.join(''))
     void app.upstreams.upstream('users').drain(app.upstreams.upstream('users').targets[0]!)
     await eventually(fired(lines), 'there is none', LONG)
+  })
+
+  it('what was shed for an upstream was shed of a route that an action had taken away from it', async (t) => {
+    const always = { throughput: { below: 1e6 }, over: '300ms', keepFiring: '1h' }
+    const { app, port } = await gatewayWith(t, {
+      rules: [
+        { ...always, name: 'away', action: { setSplit: { route: 'all', shares: { next: 1 } } } },
+        { ...always, name: 'shed', action: { shed: { upstream: 'users', share: 1 } } },
+      ],
+    })
+    const active = async () => (await alertsNow(app)).actions.length
+    for (const end = performance.now() + LONG; (await active()) < 2 && performance.now() < end; )
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask(port)))
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
+    // And back, by hand: now all of them go there.
+    app.setSplit('all', { users: 1 })
+    assert.equal((await ask(port)).status, 503)
   })
 
   it('a split is changed, and an operator may change it back while the alert fires', async (t) => {

@@ -1,7 +1,9 @@
 /** The same rules in the gateway and in a real Prometheus, on the same traffic; and a real Alertmanager that is told. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
@@ -60,7 +62,7 @@ async function folderFor(t: TestContext): Promise<string> {
 
 /** Samples of a series of a promtool test, one for each step. */
 const series = (name: string, labels: string, values: readonly number[]) => ({
-  series: `${name}{job="j",instance="i"${labels}}`,
+  series: `${name}{job="holdfast",instance="i"${labels}}`,
   values: values.join(' '),
 })
 
@@ -77,6 +79,13 @@ async function gatewayWith(
       setTimeout(() => response.end('ok'), url === '/slow' ? 60 : 0)
     })
   const targets = [await target(), await target()]
+  for (const { server } of targets)
+    server.on('upgrade', (_request, socket) => {
+      socket.on('error', () => {})
+      // A target waits for it when it is closed.
+      socket.on('end', () => socket.end()).resume()
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+    })
   const adminPort = await freePort()
   const config = configWith({ rules, notify, ...more })
   const { app, port } = await startGateway({
@@ -90,7 +99,7 @@ async function gatewayWith(
         circuitBreaker: { errorRatio: 1, consecutive: 0, minimum: 1_000_000 },
       },
     },
-    routes: [{ path: '/*', name: 'a', upstream: 'users' }, ...config.routes.slice(1)],
+    routes: [{ path: '/*', name: 'a', upstream: 'users', upgrade: ['websocket'] }, ...config.routes.slice(1)],
     admin: { port: adminPort },
   } as object)
   t.after(() => {
@@ -112,9 +121,9 @@ interface Firing {
 }
 
 // Mostly they wait for others.
-describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
+describe('alerts and Prometheus', { timeout: 170_000, concurrency: 4 }, () => {
   it('what is exported passes promtool, and each alert fires on what it is there for and not else', {
-    timeout: 60_000,
+    timeout: 150_000,
     ...needs('promtool'),
   }, async (t) => {
     const folder = await folderFor(t)
@@ -146,7 +155,7 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
     const [printed] = await Promise.all([
       script(),
       script('--out', rules, '--tests', tests),
-      script('--out', fleet, '--tests', fleetTests, '--fleet'),
+      script('--out', fleet, '--tests', fleetTests, '--fleet', '--job', 'a "b"'),
       assert.rejects(script('--tests', tests), /say which one with --out/),
     ])
     assert.equal(printed.stdout, await readFile(rules, 'utf8'))
@@ -162,7 +171,7 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
   })
 
   it('random traffic, in virtual time: at every step just what fires in Prometheus fires in the engine', {
-    timeout: 60_000,
+    timeout: 150_000,
     ...needs('promtool'),
   }, async (t) => {
     const folder = await folderFor(t)
@@ -289,7 +298,7 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
     assert.ok(changes > 200, String(changes))
     await writeFile(
       join(folder, 'rules.yml'),
-      yaml(ruleFile(rules, { evaluateEvery: EVERY * 1000, fleet: false })),
+      yaml(ruleFile(rules, { evaluateEvery: EVERY * 1000, job: 'holdfast', fleet: false })),
     )
     await writeFile(
       join(folder, 'tests.yml'),
@@ -366,7 +375,10 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
       ['275 errors resolved', '275 burn resolved'],
     )
     for (const fleet of [false, true]) {
-      await writeFile(join(folder, 'rules.yml'), yaml(ruleFile(rules, { evaluateEvery: 5000, fleet })))
+      await writeFile(
+        join(folder, 'rules.yml'),
+        yaml(ruleFile(rules, { evaluateEvery: 5000, job: 'holdfast', fleet })),
+      )
       await writeFile(
         join(folder, 'tests.yml'),
         yaml({ rule_files: ['rules.yml'], evaluation_interval: '5s', tests: [quiet.test, failing.test] }),
@@ -380,15 +392,92 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
   it('what exported rules read is what the gateway shows', { timeout: 60_000 }, async (t) => {
     const names = new Set<string>()
     for (const fleet of [false, true])
-      for (const [name] of yaml(ruleFile(rulesOf(...RULES), { evaluateEvery: 5000, fleet })).matchAll(
-        /(?<!:)\bholdfast_\w+/g,
-      ))
+      for (const [name] of yaml(
+        ruleFile(rulesOf(...RULES), { evaluateEvery: 5000, job: 'holdfast', fleet }),
+      ).matchAll(/(?<!:)\bholdfast_\w+/g))
         names.add(name)
     assert.ok(names.size >= 12)
     const { page } = await gatewayWith(t, RULES, [])
     const shown = await page()
     for (const name of names) assert.ok(shown.includes(`\n${name}`), `${name} is not shown`)
     assert.match(shown, /_bucket\{route="a",le="0.25"\}/)
+  })
+
+  it('three open WebSockets were saturation to Prometheus, and none to the gateway', {
+    timeout: 60_000,
+  }, async (t) => {
+    const full = { name: 'full', upstream: 'users', saturation: { inflightAbove: 0.4 } }
+    const { app, port, page } = await gatewayWith(t, [full], [], { evaluateEvery: '50ms' })
+    const sockets = [1, 2, 3].map(() => connect(port, '127.0.0.1').on('error', () => {}))
+    for (const socket of sockets)
+      socket.write('GET /chat HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n')
+    const heads = await Promise.all(sockets.map(async (socket) => String((await once(socket, 'data'))[0])))
+    const shown = await page()
+    for (const socket of sockets) socket.destroy()
+    assert.ok(heads.every((head) => head.startsWith('HTTP/1.1 101 ')))
+    const text = yaml(
+      ruleFile(compileRules(app.gateway.alerts!.rules), { evaluateEvery: 50, job: 'holdfast', fleet: false }),
+    )
+    const [numerator] = /holdfast_\w+(?=\{)/.exec(text) ?? []
+    const value = (shown: string, name: string) =>
+      new RegExp(`^${name}\\{upstream="users"\\} (.*)$`, 'm').exec(shown)?.[1]
+    assert.equal(value(shown, 'holdfast_upstream_inflight'), '3')
+    assert.equal(value(shown, numerator ?? ''), '0')
+  })
+
+  it('the alerts of one gateway fired for another one that the same Prometheus scrapes', {
+    timeout: 60_000,
+    ...needs('promtool'),
+  }, async (t) => {
+    const folder = await folderFor(t)
+    const rules = rulesOf(
+      { name: 'errors', errorRate: { above: 0.5 } },
+      { name: 'panic', panic: true },
+      { name: 'idle', throughput: { below: 1 } },
+      { name: 'late', throughput: { above: 9 }, keepFiring: '1m' },
+    )
+    const ofJob = (job: string, labels: string, name: string, values: string) => ({
+      series: `${name}{job="${job}",instance="i"${labels}}`,
+      values,
+    })
+    // The other is in all sorts of trouble, and has rules of the same names.
+    const input = [
+      ...['holdfast', 'other'].map((job) => ofJob(job, '', 'holdfast_alert_watched_seconds', '0+5x60')),
+      ofJob('holdfast', ',route="a",result="2xx"', 'holdfast_requests_total', '0+20x60'),
+      ofJob('other', ',route="a",result="5xx"', 'holdfast_requests_total', '0+900x60'),
+      ofJob('holdfast', ',upstream="users"', 'holdfast_upstream_panic', '0x60'),
+      ofJob('other', ',upstream="users"', 'holdfast_upstream_panic', '1x60'),
+    ]
+    for (const fleet of [false, true]) {
+      const files = ['holdfast', 'other'].map((job) => ({ job, name: `${job}-${fleet}.yml` }))
+      for (const { job, name } of files)
+        await writeFile(join(folder, name), yaml(ruleFile(rules, { evaluateEvery: 5000, job, fleet })))
+      const test = (job: string, names: readonly string[]) => ({
+        expr: `ALERTS{alertstate="firing",job="${job}"}`,
+        eval_time: '200s',
+        exp_samples: names.map((name) => ({
+          labels: `ALERTS{alertname="${name}",alertstate="firing",job="${job}",severity="warning"${fleet ? '' : ',instance="i"'}}`,
+          value: 1,
+        })),
+      })
+      const all = { ...test('holdfast', []), expr: 'ALERTS' }
+      for (const [file, tests] of [
+        [files.slice(0, 1), [all]],
+        [files, [test('holdfast', []), test('other', ['errors', 'late', 'panic'])]],
+      ] as const) {
+        await writeFile(
+          join(folder, 'tests.yml'),
+          yaml({
+            rule_files: file.map(({ name }) => name),
+            evaluation_interval: '5s',
+            tests: [{ interval: '5s', input_series: input, promql_expr_test: tests }],
+          }),
+        )
+        await run('promtool', ['test', 'rules', join(folder, 'tests.yml')]).catch((error) =>
+          assert.fail(error.stderr.slice(0, 3000)),
+        )
+      }
+    }
   })
 
   it('of two gateways with one config, the one that was well again ended the alert of the other', {
@@ -444,9 +533,12 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
     const rules = compileRules(config.rules.map((rule) => ({ ...rule, route })))
     const world = new World(rules)
     world.pass(120, { requests: 10, errors: 10 })
-    await writeFile(join(folder, 'rules.yml'), yaml(ruleFile(rules, { evaluateEvery: 5000, fleet: false })))
+    await writeFile(
+      join(folder, 'rules.yml'),
+      yaml(ruleFile(rules, { evaluateEvery: 5000, job: 'holdfast', fleet: false })),
+    )
     const grows = {
-      series: `holdfast_requests_total{job="j",instance="gateway:1",route="${route}",result="5xx"}`,
+      series: `holdfast_requests_total{job="holdfast",instance="gateway:1",route="${route}",result="5xx"}`,
     }
     await writeFile(
       join(folder, 'tests.yml'),
@@ -458,7 +550,7 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
             interval: '5s',
             input_series: [{ ...grows, values: '0+50x24' }],
             alert_rule_test: world.engine.alerts.map((alert) => {
-              const { alertname = '', ...labels }: Labels = { job: 'j', ...alert.labels }
+              const { alertname = '', ...labels }: Labels = { job: 'holdfast', ...alert.labels }
               return {
                 eval_time: '120s',
                 alertname,
@@ -510,7 +602,7 @@ describe('alerts and Prometheus', { timeout: 120_000, concurrency: 4 }, () => {
     const compiled = compileRules(app.gateway.alerts!.rules)
     await writeFile(
       join(folder, 'rules.yml'),
-      yaml(ruleFile(compiled, { evaluateEvery: every, fleet: false })),
+      yaml(ruleFile(compiled, { evaluateEvery: every, job: 'holdfast', fleet: false })),
     )
     const prometheus = await startPrometheus(t, {
       global: {

@@ -14,7 +14,7 @@ export function configWith(alerts: object, more: object = {}) {
     upstreams: {
       users: {
         targets: [1, 2, 3].map((i) => ({ origin: `http://10.0.0.${i}:80` })),
-        circuitBreaker: {},
+        circuitBreaker: { enabled: true },
       },
       next: { targets: [{ origin: 'http://10.0.1.1:80' }] },
     },

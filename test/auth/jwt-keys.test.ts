@@ -118,17 +118,29 @@ describe('published keys', () => {
     it.keys.start()
     await it.timers.advance(0)
     for (let i = 0; i < 1000; i++) assert.equal(await it.find(`random ${i}`), 'unknown')
-    assert.equal(it.state.fetches, 1)
+    assert.equal(it.state.fetches, 2)
     await it.timers.advance(30_000)
     it.state.keys = [jwk('a'), jwk('new')]
     const many = Array.from({ length: 500 }, (_, i) => it.find(`random ${i}`))
     assert.equal(await it.find('new'), 'new')
     assert.deepEqual(new Set(await Promise.all(many)), new Set(['unknown']))
-    assert.equal(it.state.fetches, 2)
+    assert.equal(it.state.fetches, 3)
     for (let i = 0; i < 100; i++) await it.find(`random ${i}`)
-    assert.equal(it.state.fetches, 2)
+    assert.equal(it.state.fetches, 3)
     await it.timers.advance(60_000)
-    assert.equal(it.state.fetches, 2, 'by itself nothing is fetched before its time')
+    assert.equal(it.state.fetches, 3, 'by itself nothing is fetched before its time')
+  })
+
+  it('a new one was refused for a while after keys had been fetched in the background', async () => {
+    const it = source()
+    it.keys.start()
+    await it.timers.advance(300_000)
+    assert.equal(it.state.fetches, 2)
+    await it.timers.advance(1000)
+    it.state.keys = [jwk('a'), jwk('new')]
+    assert.equal(await it.find('new'), 'new')
+    assert.equal(await it.find('made up'), 'unknown')
+    assert.equal(it.state.fetches, 3, 'tokens cause one per cool-down all the same')
   })
 
   it('a token without a kid has the key that fits, if it is the only one', async () => {
@@ -252,7 +264,8 @@ describe('which published keys are taken', () => {
     assert.deepEqual(kids([{ ...jwk('alg'), alg: 'PS256' }]), [['alg', 'PS256']])
     assert.deepEqual(kids([{ ...ec, kid: 'ec' }]), [['ec', 'ES256']])
     assert.deepEqual(kids([{ ...ec, kid: 'ec', crv: 'P-521', alg: 'ES512' }]), [['ec', 'ES512']])
-    assert.deepEqual(kids([{ ...okp, kid: 'ed' }]), [['ed', 'EdDSA']])
+    for (const alg of [undefined, 'EdDSA', 'Ed25519'])
+      assert.deepEqual(kids([{ ...okp, kid: 'ed', alg }]), [['ed', 'EdDSA']])
     assert.deepEqual(kids([{ ...jwk('x'), kid: undefined }]), [[undefined, rsa]])
   })
 
@@ -391,6 +404,30 @@ describe('keys in the config', () => {
       }
       const { statusCode } = await bring(await sign(key, claimsOf('https://rs256.example')))
       assert.equal(statusCode, key.alg === 'RS256' ? 200 : 401, key.alg)
+    }
+  })
+
+  it('EdDSA was not known by its newer name, Ed25519 (RFC 9864)', async (t) => {
+    const [key, other] = [await signingKey('Ed25519', 'ed'), await signingKey('Ed25519', 'ed')]
+    const published: SigningKey = { ...key, jwk: { ...key.jwk, alg: 'Ed25519', use: 'sig' } }
+    const provider = await publisher(t, [published])
+    const { bring } = await guarded(t, {
+      jwt: {
+        issuers: [
+          { issuer: provider.issuer, audience: AUDIENCE },
+          { issuer: 'https://a.example', audience: AUDIENCE, publicKey: key.pem, algorithms: ['EdDSA'] },
+        ],
+      },
+    })
+    for (const issuer of [provider.issuer, 'https://a.example']) {
+      for (const alg of ['Ed25519', 'EdDSA']) {
+        const token = await sign({ ...key, alg }, claimsOf(issuer))
+        assert.equal((await bring(token)).statusCode, 200, `${alg} ${issuer}`)
+        const forged = await sign({ ...other, alg }, claimsOf(issuer))
+        assert.equal((await bring(forged)).statusCode, 401, `${alg} ${issuer}`)
+        const cut = token.slice(0, token.lastIndexOf('.') + 5)
+        assert.equal((await bring(cut)).statusCode, 401, `${alg} ${issuer}`)
+      }
     }
   })
 

@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-import { type ClaimRules, checkClaims, rolesOf, scopesOf } from '../../plugins/auth/jwt/claims.ts'
+import { type ClaimRules, checkClaims } from '../../plugins/auth/jwt/claims.ts'
 import type { KeySource, VerifyKey } from '../../plugins/auth/jwt/key-ring.ts'
 import { idOf, type Revocation, RevocationList } from '../../plugins/auth/jwt/revocation-list.ts'
 import { RevocationMirror } from '../../plugins/auth/jwt/revocation-mirror.ts'
 import { type Redis, RevocationStore } from '../../plugins/auth/jwt/revocation-store.ts'
 import { TokenVerifier } from '../../plugins/auth/jwt/verify.ts'
+import { rolesOf, scopesOf } from '../../plugins/auth/token-claims.ts'
 import { claimAt, type Identity } from '../../plugins/upstreams/identity.ts'
 import { virtualTimers } from '../health-check/virtual-timers.ts'
 import { createAuthority } from '../support/certificates.ts'
@@ -91,6 +92,34 @@ describe('an identity from a token', () => {
       [['acme', 'gold'], ...Array(4).fill([undefined, undefined])],
     )
     assert.deepEqual(it.identities[0]?.scopes, ['a'], 'a token says what it is good for')
+  })
+
+  it('of one issuer was taken for the consumer of another', async (t) => {
+    const it = await simple(
+      t,
+      { consumer: 'azp', consumers: ['acme'] },
+      {},
+      { consumers: { acme: { plan: 'gold' }, ops: { roles: ['root'] } } },
+    )
+    for (const azp of ['acme', 'ops']) assert.equal(await it.status({ azp }), 200)
+    assert.deepEqual(
+      it.identities.map((one) => [one?.consumer, one?.roles]),
+      [
+        ['acme', []],
+        [undefined, []],
+      ],
+    )
+  })
+
+  it('is let in by a route for the tokens of one issuer only', async (t) => {
+    const [ours, theirs] = ['https://ours.example', 'https://theirs.example']
+    const key = await signingKey('ES256', 'k')
+    const issuers = [ours, theirs].map((issuer) => ({ issuer, audience: AUDIENCE, publicKey: key.pem }))
+    const authorization = { claims: { iss: { equals: ours } } }
+    const routes = [{ path: '/*', upstream: 'main', auth: 'jwt', authorization }]
+    const { bring } = await guarded(t, { jwt: { issuers } }, { config: { routes } })
+    assert.equal((await bring(await sign(key, claimsOf(ours)))).statusCode, 200)
+    assert.equal((await bring(await sign(key, claimsOf(theirs)))).statusCode, 403)
   })
 
   it('has the roles and claims of its consumer too, and authorization goes by them', async (t) => {
@@ -258,7 +287,7 @@ describe('tokens that were verified', () => {
   const jwt = { from: {}, tokenLimit: 8192, cache: { max: 100, maxAge: 300_000 } }
 
   /** A verifier in virtual time whose keys a test can take away; every signature is good. */
-  function verifier(options: object = {}) {
+  function verifier(options: object = {}, own: object = {}) {
     let date = 1_000_000
     const list = new RevocationList(10)
     const state = { verified: 0, known: true, keys: true, vouched: true }
@@ -283,6 +312,7 @@ describe('tokens that were verified', () => {
       typ: undefined,
       required: [],
       subject: 'sub',
+      ...own,
     }
     const issuer = {
       rules,
@@ -291,6 +321,7 @@ describe('tokens that were verified', () => {
       revoked: list.of(ISSUER),
       roles: 'roles',
       consumer: undefined,
+      consumers: undefined,
     }
     const tokens = new TokenVerifier({ ...jwt, ...options }, [issuer], {
       date: () => date,
@@ -370,6 +401,17 @@ describe('tokens that were verified', () => {
     assert.equal(it.why(it.token({ iat: 1001 })), 'good', 'issued after that')
     revoke({ issuer: 'https://other.example', kind: 'subject', value: 'other', before: 2e12 })
     assert.equal(it.why(it.token({ sub: 'other' })), 'good', 'the same name with another issuer')
+  })
+
+  it('of an issuer whose clock is ahead were good after their subject was signed out everywhere', () => {
+    const it = verifier({}, { leeway: 5000 })
+    const token = it.token({ iat: 1004 })
+    assert.equal(it.why(token), 'good')
+    it.list.add({ issuer: ISSUER, kind: 'subject', value: 's', before: 1_000_000, until: undefined })
+    assert.equal(it.why(token), 'is revoked')
+    it.at(1_006_000)
+    assert.equal(it.why(it.token({ iat: 1005 })), 'is revoked')
+    assert.equal(it.why(it.token({ iat: 1006 })), 'good', 'later than the two clocks may be apart')
   })
 
   it('cannot be told good from revoked while that is not known', () => {
@@ -500,6 +542,7 @@ describe('revocations', () => {
         await redis.whileScanning()
         return ['0', found]
       },
+      time: async () => [String(Math.floor(timers.now() / 1000)), String((timers.now() % 1000) * 1000)],
       hdel: async (_: string, ...ids: string[]) => ids.filter((id) => redis.hash.delete(id)).length,
       multi: () => {
         const todo: (() => unknown)[] = []
@@ -522,11 +565,11 @@ describe('revocations', () => {
       if (redis.away) throw new Error('Redis does not answer')
       return command(client as never)
     }
-    const join = () => {
+    const join = (aheadMs = 0) => {
       const list = new RevocationList(100)
       const context = {
         now: timers.now,
-        date: timers.now,
+        date: () => timers.now() + aheadMs,
         after: timers.after,
         log: (_: string, text: string) => log.push(text),
       }
@@ -760,6 +803,31 @@ describe('revocations', () => {
     assert.ok(log.includes('2 revocations in Redis cannot be read'))
   })
 
+  it('that count still were taken from all by a gateway whose clock is ahead', async () => {
+    const { timers, join, redis } = mirrored()
+    const [right, ahead] = [join(), join(600_000)]
+    await Promise.all([right.mirror.start(), ahead.mirror.start()])
+    await right.mirror.add(revocation('live', 300_000))
+    await timers.advance(5000)
+    assert.deepEqual([right.names(), ahead.names(), redis.revoked()], ['live', 'live', 'live'])
+    const late = join()
+    await late.mirror.start()
+    assert.equal(late.names(), 'live')
+    await timers.advance(360_000)
+    assert.deepEqual([right.names(), ahead.names(), redis.revoked()], ['', '', ''])
+  })
+
+  it('are not forgotten too soon by a Redis whose clock is ahead of the gateway’s either', async () => {
+    const { timers, join, redis } = mirrored()
+    const behind = join(-600_000)
+    await behind.mirror.start()
+    await behind.mirror.add(revocation('live', 0))
+    await behind.mirror.add(revocation('over', -700_000))
+    await timers.advance(300_000)
+    assert.deepEqual([behind.names(), redis.revoked()], ['live', 'live'])
+    behind.mirror.stop()
+  })
+
   describe('with a real Redis', { timeout: 60_000, ...needs('redis-server') }, () => {
     const start = async (
       t: TestContext,
@@ -891,6 +959,34 @@ describe('the config of jwt', () => {
       'from.header: is where tokens are looked for anyway, after "Bearer"; take it out',
       'revocations.store: there is no Redis; add `redis: { url: process.env.REDIS_URL }` to the config, or take "local"',
     ])
+    const naming = {
+      'https://a.example': { consumers: ['acme'] },
+      'https://b.example': { consumer: 'azp', consumers: ['acme', 'acmee'] },
+    }
+    const namers = Object.entries(naming).map(([issuer, more]) => ({ issuer, audience: 'x', ...more }))
+    const introspection = {
+      endpoint: 'https://i.example',
+      clientId: 'a',
+      clientSecret: SECRET,
+      consumers: ['acme'],
+    }
+    const unnamed = await readGateway(
+      {
+        auth: { jwt: { issuers: namers }, introspection },
+        consumers: { acme: {} },
+        upstreams: {},
+        routes: [],
+      },
+      'test.config.ts',
+    )
+    assert.deepEqual(
+      unnamed.problems.map(({ path, message }) => `${path}: ${message}`),
+      [
+        'auth.jwt.issuers[0].consumers: does nothing without `consumer`, the claim that names one of them; add that',
+        'auth.jwt.issuers[1].consumers[1]: there is no consumer "acmee"; did you mean "acme"?',
+        'auth.introspection.consumers: does nothing without `consumer`, the claim that names one of them; add that',
+      ],
+    )
     const nonsense = {
       'https://a.example': { audience: 'x', algorithms: ['none'] },
       'https://b.example': {},

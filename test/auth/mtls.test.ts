@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import https from 'node:https'
+import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { after, describe, it, type TestContext } from 'node:test'
 import { type ConnectionOptions, connect } from 'node:tls'
@@ -22,6 +24,7 @@ import { ask as askHttp2, session } from '../listeners/support.ts'
 import { createAuthority } from '../support/certificates.ts'
 import { freePort } from '../support/ports.ts'
 import { startTarget, type TestTarget } from '../support/target.ts'
+import { until } from '../support/until.ts'
 import { ask } from '../transport/support.ts'
 import { expectProblems, gatewayTo, problemsOf } from './support.ts'
 
@@ -382,6 +385,86 @@ describe('a gateway', () => {
     assert.deepEqual(await who({}), [401, '', ''])
     assert.equal(target.seen.length, 2)
   })
+
+  for (const http2 of [false, true])
+    it(`http2: ${http2}: believed a clientCa that was withdrawn on connections that were open, without end`, async (t) => {
+      const folder = mkdtempSync(join(tmpdir(), 'holdfast-'))
+      t.after(() => rmSync(folder, { recursive: true, force: true }))
+      const file = join(folder, 'client-ca.pem')
+      writeFileSync(file, authority.cert)
+      const held: (() => void)[] = []
+      // Before the target is closed, which waits for them.
+      const tunnels: Duplex[] = []
+      t.after(() => tunnels.forEach((one) => void one.destroy()))
+      const target = await startTarget(t, ({ url }, response) => {
+        if (url === '/streamed') response.write('first ')
+        if (url === '/a') response.end('ok')
+        else held.push(() => response.end('last'))
+      })
+      target.server.on('upgrade', (_request, socket) => {
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+        tunnels.push(socket.pipe(socket).on('error', () => {}))
+      })
+      const { port, app } = await gatewayTo(t, target.origin, {
+        config: CONFIG,
+        server: { http2, tls: { ...tls, clientCa: file, clientAuth: 'request' } },
+        route: { auth: 'mtls' },
+      })
+      const open = async (first: string) => {
+        const socket = connect({ host: '127.0.0.1', port, ...trusting, ...certOf(billing) })
+        t.after(() => socket.destroy())
+        socket.on('error', () => {})
+        const one = { socket, text: '' }
+        socket.on('data', (chunk) => {
+          one.text += String(chunk)
+        })
+        await once(socket, 'secureConnect')
+        socket.write(first)
+        return one
+      }
+      const get = (url: string, end = '\r\n\r\n') => `GET ${url} HTTP/1.1\r\nhost: localhost${end}`
+      const tunnel = await open(get('/', '\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'))
+      await until('it is open', () => tunnel.text.includes(' 101 '))
+      const idle = await open(get('/a'))
+      await until('it is answered', () => idle.text.includes('ok'))
+      const begun = await open(get('/a', '\r\n'))
+      const waiting = await open(get('/held'))
+      const streamed = await open(get('/streamed'))
+      await until('its head has been sent', () => streamed.text.includes('first'))
+      const shaking = createConnection(port, '127.0.0.1').on('error', () => {})
+      await once(shaking, 'connect')
+      const client = http2
+        ? session(t, `https://localhost:${port}`, { ca: authority.cert, ...certOf(billing) })
+        : undefined
+      const stream = client && askHttp2(client, { ':path': '/held' })
+      await until('all wait', () => held.length === (http2 ? 3 : 2))
+      // Everybody has been looked at once; now nobody of this authority is to be believed.
+      const others = createAuthority('Next CA')
+      writeFileSync(file, others.cert)
+      const renewed = app.certificates.listeners.map((listener) => listener.renew(Date.now()))
+      assert.deepEqual(renewed, [{ changed: true, clientCa: true, problems: [] }])
+      const seen = target.seen.length
+      begun.socket.write('\r\n')
+      // What was sent behind is not taken up.
+      for (const { socket } of [idle, waiting, streamed]) socket.write(get('/a'))
+      for (const run of held) run()
+      for (const { socket } of [idle, begun, waiting, streamed])
+        await until('it is closed', () => socket.destroyed || socket.readableEnded)
+      await until('the handshake is given up', () => shaking.destroyed || shaking.readableEnded)
+      assert.match(waiting.text, /^HTTP\/1\.1 200 [\s\S]*connection: close[\s\S]*last/i)
+      assert.match(streamed.text, /^HTTP\/1\.1 200 [\s\S]*first [\s\S]*last/)
+      assert.equal(waiting.text.match(/HTTP\/1\.1/g)?.length, 1)
+      if (client !== undefined) {
+        assert.equal(String((await stream)?.body), 'last', 'what was under way is finished')
+        await until('the session is closed', () => client.closed || client.destroyed)
+      }
+      assert.equal(target.seen.length, seen)
+      assert.equal((await askTls(port, certOf(billing) as object)).status, 401)
+      // The same again is no reason to send anybody away.
+      assert.equal(app.certificates.listeners[0]?.renew(Date.now()).clientCa, false)
+      tunnel.socket.write('still there')
+      await until('the tunnel goes on', () => tunnel.text.includes('still there'))
+    })
 
   it('lets nobody in without a certificate unless it is told to', async (t) => {
     const { port } = await started(t, { tls })

@@ -68,6 +68,11 @@ describe('authorization', () => {
       },
       { path: '/when', auth, authorization: { when: 'identity.claims.level >= 3' } },
       { path: '/text', auth, authorization: { when: 'identity.claims.text' } },
+      {
+        path: '/safe-when',
+        auth,
+        authorization: { when: "request.method != 'GET' || 'read' in identity.scopes" },
+      },
       { path: '/open-when', authorization: { when: 'request.headers["x-a"] == "1"' } },
       { path: '/strict', auth: 'jwt', authorization: { scopes: ['a'] } },
       {
@@ -187,6 +192,15 @@ describe('authorization', () => {
     for (const query of ['?_method=DELETE', '?a=1&%5fm%65thod=delete', '?_method=PUT&_method=%44ELETE'])
       assert.equal(await status(`/methods${query}`, writer, { method: 'POST' }), 403, query)
     assert.equal(await status('/methods?_method=PATCH', writer, { method: 'POST' }), 200)
+  })
+
+  it('HEAD was let in where an expression about the method forbids GET', async () => {
+    for (const method of ['GET', 'HEAD'] as const) {
+      assert.equal(await status('/safe-when', {}, { method }), 403, method)
+      assert.equal(await status('/safe-when', { scopes: ['read'] }, { method }), 200, method)
+    }
+    assert.equal(await status('/safe-when', {}, { method: 'POST' }), 200)
+    assert.equal(await status('/safe-when?_method=get', {}, { method: 'POST' }), 403)
   })
 
   it('tells a bearer whose scopes lack which would do (RFC 6750, 3.1)', async () => {
@@ -501,4 +515,40 @@ it('a request is judged by every method that it may be taken for', () => {
   assert.deepEqual(of({}, '/', 'HEAD'), ['HEAD', 'GET'])
   assert.deepEqual(of({ 'x-http-method-override': 'put, Delete' }), ['POST', 'PUT', 'DELETE'])
   assert.deepEqual(of({}, '/?_method=%ff'), ['POST'])
+})
+
+it('a DELETE hid in a name that PHP, qs or older servers read as _method', () => {
+  for (const query of [
+    ...['_method=DELETE', '%5FMETHOD=delete', '.method=DELETE', '+_method=DELETE', '%20%20_method=DELETE'],
+    ...[
+      '+.method=DELETE',
+      '_method%00x=DELETE',
+      '_method[]=DELETE',
+      '_method%5B0%5D=DELETE',
+      '%2Emethod=DELETE',
+    ],
+    ...[
+      'a;_method=DELETE',
+      'a=1;b&_method=DELETE;c',
+      '_method=%44ELETE',
+      '_method=+DELETE+',
+      '_method=DELETE%00',
+    ],
+    ...[
+      '%zz=1&_method=DELETE',
+      '_method=%ff&_method=DELETE',
+      '\u0020_method=DELETE',
+      '_method%09=DELETE',
+      '%u005fmethod=DELETE',
+    ],
+  ]) {
+    const methods = methodsOf({ method: 'POST', url: `/?${query}`, headers: {} } as never)
+    assert.deepEqual([...methods].includes('DELETE'), true, query)
+  }
+  for (const query of ['method=DELETE', 'x_method=DELETE', '_methods=DELETE', 'a=_method=DELETE', '_method'])
+    assert.deepEqual(
+      [...methodsOf({ method: 'POST', url: `/?${query}`, headers: {} } as never)].includes('DELETE'),
+      false,
+      query,
+    )
 })

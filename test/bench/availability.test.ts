@@ -63,8 +63,17 @@ test('options: defaults, lists, and what makes no sense', () => {
   const known = { gateways: ['holdfast', 'nginx'], faults: ['killed', 'frozen'] }
   const given = readOptions([], known)
   assert.deepEqual(
-    { rate: given.rate, seconds: given.seconds, only: given.only, faults: given.faults },
-    { rate: 150, seconds: 8, only: undefined, faults: undefined },
+    { ...given },
+    {
+      rate: 150,
+      seconds: 8,
+      calm: 10,
+      seed: 1,
+      latency: 0,
+      only: undefined,
+      faults: undefined,
+      json: undefined,
+    },
   )
   assert.deepEqual(readOptions(['--faults', 'frozen, killed', '--only', 'nginx'], known).faults, [
     'frozen',
@@ -74,4 +83,5 @@ test('options: defaults, lists, and what makes no sense', () => {
   assert.throws(() => readOptions(['--faults', 'melted'], known), /--faults: "melted"/)
   assert.throws(() => readOptions(['--rate', '0'], known), /--rate/)
   assert.throws(() => readOptions(['--seconds', '1.5'], known), /--seconds/)
+  assert.throws(() => readOptions(['--latency', '-1'], known), /--latency/)
 })

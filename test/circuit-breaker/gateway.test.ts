@@ -97,6 +97,18 @@ test('no timer outlives the gateway, not even for what is settled after its end'
   )
 })
 
+test('true is a breaker with all defaults, false is none', async () => {
+  for (const circuitBreaker of [true, false]) {
+    const { config, problems } = await readGateway(
+      { upstreams: { u: { targets: [{ origin: 'http://a' }], circuitBreaker } }, routes: [] },
+      'test.config.ts',
+    )
+    assert.deepEqual(problems, [])
+    assert.equal(config.upstreams['u']?.circuitBreaker.enabled, circuitBreaker)
+    assert.equal(config.upstreams['u']?.circuitBreaker.minimum, 20)
+  }
+})
+
 test('what does not go together is refused with its remedy', async () => {
   const circuitBreaker = { openFor: '2m', minimum: 0, scope: 'route' }
   const { problems } = await readGateway(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readGateway } from '../../plugins/config/load.ts'
-import { mainPort, portClashes } from '../../plugins/config/ports.ts'
+import { mainPort, mainPortProblems, portClashes } from '../../plugins/config/ports.ts'
 
 const use = (name: string, host: string, port = 8080) => ({ path: `${name}.port`, name, port, host })
 const clash = (a: string, b: string): boolean => portClashes([use('a', a), use('b', b)]).length === 1
@@ -55,6 +55,19 @@ it('listeners, admin, samples and the main port are compared with each other, an
 })
 
 describe('the main port, for npm run check', () => {
+  it('has to be one, told by the name of its variable', () => {
+    for (const env of [{}, { PORT: '' }, { PORT: '0' }, { FASTIFY_PORT: '65535', PORT: 'x' }])
+      assert.deepEqual(mainPortProblems(env), [])
+    for (const value of ['banana', '65536', '-1', '80.5']) {
+      assert.deepEqual(mainPortProblems({ PORT: value }), [
+        {
+          path: '',
+          message: `the variable PORT is no port, but "${value}"; give it a number up to 65535, or none`,
+        },
+      ])
+    }
+  })
+
   const of = (script: string, env: Record<string, string>) => mainPort(script, env)?.port
 
   it('is what FASTIFY_PORT says, then PORT', () => {

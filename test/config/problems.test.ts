@@ -145,10 +145,20 @@ describe('a config is refused for', () => {
     ],
     [
       'a rewrite, a redirect and a host that cannot be',
-      route(to({ rewrite: 'v2' }), { path: '/y', redirect: 'ftp://a' }, to({ path: '/z', host: 'a:80' })),
+      route(
+        to({ rewrite: 'v2' }),
+        { path: '/y', redirect: 'ftp://a' },
+        to({ path: '/z', host: 'a:80' }),
+        to({ path: '/u', host: 'http://x.com/' }),
+        to({ path: '/v', host: ['a.com', 'A.com'] }),
+        to({ path: '/w', host: [] }),
+      ),
       'routes[0].rewrite: rewrite "v2" must start with "/"; did you mean "/v2"?',
       'routes[1].redirect.to: "ftp://a" must be "http(s)://host/..." or start with one "/", before any placeholder',
       'routes[2].host: the host "a:80" has a port, and hosts are matched without it; write "a"',
+      'routes[3].host: the host "http://x.com/" has a scheme, and hosts are matched whatever it is; write "x.com"',
+      'routes[4].host: the host "a.com" is named twice; leave one',
+      'routes[5].host: needs at least one host',
     ],
     [
       'headers that HTTP does not know, all of them, wherever they are written',
@@ -157,7 +167,10 @@ describe('a config is refused for', () => {
           requestHeaders: { set: { 'a b': '1', TE: 'x' }, add: { host: 'b' }, remove: ['te', 'x', 'X'] },
           responseHeaders: { add: { 'x-a': 'a\r\nb: c', 'x-b': '\u0142' }, set: { 'x-ip': '$remote_addr' } },
         }),
-        { path: '/y', respond: { headers: { 'content-length': '5', 'x-c': '\n', 'x-d': '{{ host }}' } } },
+        {
+          path: '/y',
+          respond: { headers: { 'content-length': '5', 'x-c': '\n', 'x-d': '{{ host }}', 'x-e': 'a, $id' } },
+        },
       ),
       'routes[0].requestHeaders.add.host: a request has exactly one host; use `set` to change it',
       'routes[0].requestHeaders.remove[0]: "te" belongs to the connection and is the gateway\'s; leave it out',
@@ -170,6 +183,7 @@ describe('a config is refused for', () => {
       'routes[1].respond.headers["content-length"]: "content-length" belongs to the connection and is the gateway\'s; leave it out',
       'routes[1].respond.headers["x-c"]: holds a line break or a character outside latin1; take it out',
       'routes[1].respond.headers["x-d"]: "{{ host }}" would be sent as it is, since there are no variables here; write the value, or set it in a plugin',
+      'routes[1].respond.headers["x-e"]: "a, $id" would be sent as it is, since there are no variables here; write the value, or set it in a plugin',
     ],
     [
       'what is wrong with other routes too, at once',

@@ -121,6 +121,13 @@ describe('a preflight', () => {
     assert.equal(odd.headers['access-control-allow-origin'], '*')
   })
 
+  it('has an Origin: without one it is a request like any other, by its own method', async (t) => {
+    const { port, target } = await setup(t, [{ path: '/', methods: ['OPTIONS', 'PUT'], cors: CORS }])
+    const asks = { 'access-control-request-method': 'PUT' }
+    assert.equal((await ask(port, { method: 'OPTIONS', headers: asks })).status, 200)
+    assert.equal(target.seen[0]?.method, 'OPTIONS')
+  })
+
   it('belongs to the route by the method that it asks for; others have OPTIONS as they had', async (t) => {
     const { port, target } = await setup(t, [
       { path: '/a', methods: ['PUT'], cors: CORS },

@@ -2,13 +2,16 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { loadGateway, loadSchemas } from '../../plugins/config/load.ts'
 import { createAuthority } from '../support/certificates.ts'
-import { ownHouse, ROOT } from '../support/process.ts'
+import { freePort } from '../support/ports.ts'
+import { ownHouse, ROOT, startProcess } from '../support/process.ts'
+import { deadOrigin, startTarget } from '../support/target.ts'
+import { until } from '../support/until.ts'
 import { snippetsOf } from './snippets.ts'
 
 const run = promisify(execFile)
@@ -60,6 +63,53 @@ test('the snippets of all pages compile together, and their configs are valid', 
     const { problems } = await loadGateway(join(folder, path))
     assert.deepEqual(problems, [], path)
   }
+})
+
+test('the plugins of docs/plugins.md do what it says', async (t) => {
+  const snippets = await snippetsOf('docs/plugins.md')
+  const target = await startTarget(t, ({ url, headers }, response) => {
+    response.statusCode = url === '/full' ? 507 : 200
+    response.end(String(headers['x-client-port']))
+  })
+  const [port, dead] = [await freePort(), await deadOrigin()]
+  const folder = await ownHouse(t, {
+    ...Object.fromEntries(snippets.map(({ path, code }) => [path, code])),
+    'gateway.config.ts': `import { defineGateway } from './plugins/config/define.ts'
+export default defineGateway({
+  server: { drain: 0 },
+  admin: { port: ${port} },
+  upstreams: {
+    one: { targets: [{ origin: '${target.origin}' }] },
+    dying: { targets: [{ origin: '${dead}' }, { origin: '${target.origin}' }], outlierDetection: false },
+    dead: { targets: [{ origin: '${dead}' }], panicThreshold: 0 },
+  },
+  routes: [
+    { path: '/dying', upstream: 'dying' },
+    { path: '/dead', upstream: 'dead' },
+    { path: '/*', upstream: 'one', blockedTenants: ['acme'] },
+  ],
+})`,
+  })
+  await rm(join(folder, 'plugins/failover'), { recursive: true })
+  const { url, output } = await startProcess(t, { folder })
+  const ask = (path: string, headers = {}) => fetch(`${url}${path}`, { headers })
+  const codeOf = async (response: Response) => ((await response.json()) as { code: string }).code
+  const alive = await ask('/x')
+  assert.equal(alive.status, 200, output())
+  assert.match(await alive.text(), /^\d+$/, 'onAttempt')
+  const blocked = await ask('/x', { 'x-tenant': 'acme' })
+  assert.deepEqual([blocked.status, await codeOf(blocked)], [403, 'GTW_TENANT_BLOCKED'])
+  for (let i = 0; i < 4; i++) assert.equal((await ask('/dying')).status, 200, 'one more try')
+  const page = await ask('/dead', { accept: 'text/html' })
+  assert.deepEqual([page.status, page.headers.get('content-type')], [502, 'text/html; charset=utf-8'])
+  assert.match(await page.text(), /<h1>Bad Gateway<\/h1>/)
+  assert.equal(await codeOf(await ask('/dead')), 'GTW_UPSTREAM_UNREACHABLE')
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  assert.match(metrics, /^holdfast_slow_answers_total\{upstream="one"\} 0$/m)
+  assert.match(metrics, /^holdfast_targets_taken_out_total \d+$/m)
+  assert.equal((await ask('/full')).status, 507)
+  await until('the log to tell of it', () => output().includes('"event":"resting"'))
+  assert.equal(await codeOf(await ask('/x')), 'GTW_NO_TARGET')
 })
 
 test('every link to a file leads to one', async () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { asksWho } from '../../plugins/config/expression-text.ts'
 import { expressionCompiler, LONGEST } from '../../plugins/expressions/compile.ts'
 import { EvaluationError, ExpressionError } from '../../plugins/expressions/errors.ts'
 import type { ExpressionRequest } from '../../plugins/expressions/variables.ts'
@@ -123,6 +124,24 @@ describe('an expression has no value', () => {
       assert.throws(() => evaluate(text, { url }), EvaluationError)
     assert.throws(() => evaluate('has(request.query.a) || true', { url: '/?a=%ff' }), EvaluationError)
   })
+
+  it('was got around by a second one in a spelling that PHP, qs or ASP.NET take for the first', () => {
+    const text = 'request.query.my_org == identity.name'
+    for (const other of [
+      '+my_org',
+      'my.org',
+      'my+org',
+      '%20my_org',
+      'my_org%00x',
+      'my_org[]',
+      'my_org[0]',
+      'MY_ORG',
+    ])
+      for (const query of [`my_org=ann&${other}=bob`, `${other}=bob&my_org=ann`])
+        assert.throws(() => evaluate(text, { url: `/?${query}` }), EvaluationError, query)
+    for (const other of ['my-org', 'my_orgs', 'a', 'my_org[x]', 'x[my_org]'])
+      assert.equal(evaluate(text, { url: `/?my_org=ann&${other}=bob&${other}=bob` }), true, other)
+  })
 })
 
 describe('refused before the first request', () => {
@@ -226,4 +245,29 @@ it('a pattern that would backtrack takes linear time (ReDoS)', () => {
   const headers = { 'x-a': `${'a'.repeat(15_000)}!` }
   // Backtracking, this would outlast the sun: that it returns is the assertion.
   assert.equal(evil(requestOf({ headers })), false)
+})
+
+it('an expression that asks who calls hid it behind a raw or a long text', () => {
+  for (const text of [
+    "r'\\' + identity.name",
+    'R"\\" + identity.name',
+    "rb'\\' == b'' || identity.name == ''",
+    "'''it's''' + identity.name",
+    '"""a "b" c""" + identity.name + """"""',
+    "r'''\\''' + identity.name",
+    "// it's\nidentity.name",
+    'request.path == "//" || identity.name == "//"',
+    '.identity.name',
+  ])
+    assert.equal(asksWho(text), true, text)
+  for (const text of [
+    "'identity'",
+    "r'\\' + 'identity'",
+    "'''\nidentity's \\''''",
+    '"""identity"""',
+    '"\\" identity"',
+    "request.headers.identity == ''",
+    'true // identity',
+  ])
+    assert.equal(asksWho(text), false, text)
 })

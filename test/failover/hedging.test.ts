@@ -7,6 +7,7 @@ import type { Attempt } from '../../plugins/upstreams/failover-policy.ts'
 import { seededDice, virtualClock } from '../support/dice.ts'
 
 const GET = { upstream: 'u', route: 'r', repeatable: true, replayable: true } as Attempt
+const STALLED = { ...GET, stalled: true }
 const answered = (latencyMs: number) => ({ kind: 'answered', status: 200, latencyMs }) as const
 
 function hedgingOf(options: Partial<HedgeOptions> = {}) {
@@ -87,6 +88,43 @@ test('hedges are a small part of the requests, however slow the upstream has bec
     if (hedging.may(GET)) hedges++
   }
   assert.ok(hedges >= 45 && hedges <= 50, `${hedges}`)
+})
+
+test('what has stalled need not wait for a quantile that polls have made long, but no less than its route takes', () => {
+  const { hedging, clock } = hedgingOf()
+  for (let i = 0; i < 100; i++) hedging.answered(GET, answered(i % 10 === 0 ? 3000 : 20))
+  clock.advance(250)
+  assert.ok((hedging.afterMs(GET) as number) > 2900)
+  const after = hedging.afterMs(STALLED) as number
+  assert.ok(after > 38 && after < 42, `${after}`)
+  const even = { ...GET, route: 'even' }
+  for (let i = 0; i < 100; i++) hedging.answered(even, answered(20))
+  assert.equal(hedging.afterMs({ ...even, stalled: true }), hedging.afterMs(even))
+})
+
+test('while nearly all answers are late a hedge would only be more load, unless the attempt has stalled', () => {
+  const { hedging, budget, clock } = hedgingOf()
+  const run = (ms: number, latencyOf: (i: number) => number): void => {
+    for (let i = 0; i < ms / 10; i++) {
+      budget.deposit()
+      hedging.answered(GET, answered(latencyOf(i)))
+      hedging.afterMs(GET)
+      clock.advance(10)
+    }
+  }
+  run(8000, (i) => 20 + (i % 50))
+  assert.equal(hedging.may(GET), true)
+  run(3000, (i) => 100 + 5 * i)
+  assert.equal(hedging.may(GET), false)
+  assert.equal(hedging.may(STALLED), true)
+  assert.equal(hedging.may({ ...GET, route: 'another' }), true)
+  // It drains.
+  run(1200, (i) => 1500 - 10 * i)
+  assert.equal(hedging.may(GET), false)
+  run(500, (i) => 20 + (i % 50))
+  assert.equal(hedging.may(GET), true)
+  run(60_000, () => 500)
+  assert.equal(hedging.may(GET), true, 'that is how it is now')
 })
 
 test('what is a quantile', () => {

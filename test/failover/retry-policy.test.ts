@@ -26,6 +26,7 @@ function attempt(facts: Partial<Attempt>): Attempt {
     replayable: true,
     elapsedMs: 0,
     bound: false,
+    stalled: false,
     untried: () => true,
     ...facts,
   }
@@ -138,6 +139,18 @@ describe('a Retry-After', () => {
     assert.equal(of(last, busy(600)), 600)
     const { policy } = policyOf(true)
     assert.deepEqual(policy.decide(last, busy(600)), { retry: true, delayMs: 600, free: false })
+  })
+  it('of the longest that is waited for is waited for, and a shorter one than the usual pause is not enough', () => {
+    assert.equal(of(last, busy(1000)), 1000)
+    const third = attempt({ ...GET, number: 3, untried: () => false })
+    assert.equal(
+      pause(third, busy(10), OPTIONS, () => 0.5),
+      37.5,
+    )
+    assert.equal(
+      pause(third, busy(70), OPTIONS, () => 0.5),
+      70,
+    )
   })
   it('that is too long ends the retries, at no cost', () => {
     assert.equal(of(last, busy(1001)), undefined)

@@ -73,6 +73,27 @@ test('nothing happens before the start, and the first checks are spread', async 
   )
 })
 
+test('a check that this machine could not make counts neither way, and is made again', async () => {
+  const { checker, timers, answers, beginnings, turned } = checkerOf()
+  const [target] = testTargets(1)
+  checker.watch(target, PLAN)
+  checker.start()
+  await timers.advance(100)
+  answers.set(target, { ok: false, why: 'connect EMFILE', ours: true })
+  await timers.advance(20_000)
+  assert.equal(checker.status(target), 'healthy')
+  assert.deepEqual(
+    turned.map(([, status]) => status),
+    ['healthy'],
+  )
+  assert.ok(beginnings(target).length >= 10)
+  const { passed, failed } = checker.watched.get(target) as { passed: number; failed: number }
+  assert.deepEqual([passed, failed], [1, 0])
+  answers.set(target, FAILED)
+  await timers.advance(6000)
+  assert.equal(checker.status(target), 'unhealthy')
+})
+
 test('each transition is told once; checks quicken while in transition and slow down while down', async () => {
   const { checker, timers, answers, beginnings, turned } = checkerOf()
   const [target] = testTargets(1)

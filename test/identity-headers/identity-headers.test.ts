@@ -110,6 +110,11 @@ describe('an upstream is told who calls', () => {
     assert.deepEqual(told(), {})
     assert.equal(target.seen.at(-1)?.body, 'hello')
     assert.deepEqual({ ...trailers }, { 'x-checksum': '1' })
+    // fault: they are announced all the same
+    assert.equal(target.seen.at(-1)?.headers['trailer'], 'x-checksum')
+    const alone = text.replace('trailer: x-consumer, x-checksum', 'trailer: X_Consumer,x-consumer')
+    assert.match(await rawRequest(port, alone), /^HTTP\/1\.1 200/)
+    assert.equal(target.seen.at(-1)?.headers['trailer'], undefined)
   })
 
   it('with a WebSocket too', async (t) => {
@@ -162,12 +167,14 @@ describe('an upstream is told who calls', () => {
 
   it('by the default names', async (t) => {
     const { port, target } = await setup(t, {})
-    await ask(port, { url: '/known', headers: as({ ...ANN, roles: ['r'], consumer: 'c' }) })
+    const claims = { iss: 'https://id.example.com/' }
+    await ask(port, { url: '/known', headers: as({ ...ANN, claims, roles: ['r'], consumer: 'c' }) })
     const { headers } = target.seen[0] as (typeof target.seen)[number]
     const told = Object.entries(headers).filter(([name]) => name.startsWith('x-identity-'))
     assert.deepEqual(Object.fromEntries(told), {
       'x-identity-name': 'ann',
       'x-identity-kind': 'jwt',
+      'x-identity-issuer': 'https://id.example.com/',
       'x-identity-consumer': 'c',
       'x-identity-scopes': 'a,b%20c',
       'x-identity-roles': 'r',
@@ -219,9 +226,10 @@ describe('a signed token', () => {
     it(`by ${alg} tells who calls, and is verified by another library`, async (t) => {
       const { port, target } = await setup(t, {
         headers: {},
-        jwt: { ...key, issuer: 'gateway', claims: ['org.id', 'sub'] },
+        jwt: { ...key, issuer: 'gateway', claims: ['org.id', 'https://example.com/team'] },
       })
-      const who = { ...ANN, roles: ['r'], claims: { ...ANN.claims, sub: 'forged' } }
+      const more = { iss: 'https://id.example.com/', 'https://example.com/team': 'x' }
+      const who = { ...ANN, roles: ['r'], claims: { ...ANN.claims, ...more } }
       await ask(port, {
         url: '/known',
         headers: { ...as(who), 'X-Identity-Token': 'forged', x_identity_token: 'forged' },
@@ -245,6 +253,8 @@ describe('a signed token', () => {
         scope: 'a b c',
         roles: ['r'],
         id: 'Zürich, AG',
+        'https://example.com/team': 'x',
+        issuer: 'https://id.example.com/',
         iss: 'gateway',
         aud: 'main',
       })
@@ -286,6 +296,21 @@ describe('a signed token', () => {
   })
 })
 
+it('two issuers’ callers of one name were one caller to the upstream', async (t) => {
+  const { target, port } = await setup(t, { jwt: { secret: 's'.repeat(32), issuer: 'gateway' } })
+  const told = []
+  for (const iss of ['https://id.example.com', 'https://partner.example.net']) {
+    await ask(port, { url: '/known', headers: as({ name: 'alice', claims: { iss } }) })
+    const { headers } = target.seen.at(-1) as (typeof target.seen)[number]
+    const { issuer, sub, iss: ours } = decodeJwt(String(headers['x-identity-token']))
+    told.push([headers['x-identity-name'], headers['x-identity-issuer'], sub, issuer, ours])
+  }
+  assert.deepEqual(told, [
+    ['alice', 'https://id.example.com', 'alice', 'https://id.example.com', 'gateway'],
+    ['alice', 'https://partner.example.net', 'alice', 'https://partner.example.net', 'gateway'],
+  ])
+})
+
 describe('refused at the start', () => {
   const jwt = { secret: 's'.repeat(32), issuer: 'g' }
   const WRONG: [object, RegExp][] = [
@@ -303,6 +328,32 @@ describe('refused at the start', () => {
     [{ jwt: { ...jwt, secret: 'short' } }, /shorter than 32 bytes/],
     [{ jwt: { ...jwt, algorithm: 'RS256' } }, /does not go with `secret`/],
     [{ jwt: { issuer: 'g', privateKey: '/no/such/file' } }, /is no private key/],
+    ...[
+      'iss',
+      'sub',
+      'aud',
+      'exp',
+      'nbf',
+      'iat',
+      'jti',
+      'kind',
+      'issuer',
+      'consumer',
+      'plan',
+      'scope',
+      'roles',
+    ].map((name): [object, RegExp] => [
+      { jwt: { ...jwt, claims: ['org.id', `org.${name}`] } },
+      new RegExp(`jwt\\.claims\\[1\\]: would be told as "${name}", which the token says already`),
+    ]),
+    [
+      { jwt: { ...jwt, claims: ['org.id', 'team.id'] } },
+      /claims\[1\]: would be told as "id", like "org\.id"/,
+    ],
+    [
+      { headers: { 'x-user': 'name' } },
+      /headers: tells names of 2 issuers, each of which may have one of that name/,
+    ],
   ]
   for (const [identityHeaders, message] of WRONG) {
     it(String(message), async () => {
@@ -311,7 +362,11 @@ describe('refused at the start', () => {
         auth: {
           'api-key': { header: 'X-Key' },
           jwt: {
-            issuers: [{ issuer: 'https://id.example', audience: 'api', secret: 's'.repeat(32) }],
+            issuers: ['https://id.example', 'https://partner.example'].map((issuer) => ({
+              issuer,
+              audience: 'api',
+              secret: 's'.repeat(32),
+            })),
             from: { header: 'x-access-token' },
           },
         },

@@ -30,7 +30,7 @@ function weights(...list: readonly number[]): Candidates {
 describe('round robin: S(n+1) = (S(n) + 1) mod N', () => {
   for (const n of [1, 2, 3, 5, 10]) {
     it(`holds for every step with N = ${n}, from the first target on`, () => {
-      const series = picks(roundRobin(), testTargets(n), 5 * n + 3)
+      const series = picks(roundRobin(context(() => 0)), testTargets(n), 5 * n + 3)
       assert.equal(series[0], 0)
       for (let i = 1; i < series.length; i++) assert.equal(series[i], ((series[i - 1] as number) + 1) % n)
     })
@@ -49,7 +49,7 @@ describe('round robin: S(n+1) = (S(n) + 1) mod N', () => {
   })
 
   it('goes on from where it was when targets come and go', () => {
-    const balancer = roundRobin()
+    const balancer = roundRobin(context(() => 0))
     const five = testTargets(5)
     const three = five.slice(0, 3) as unknown as Candidates
     assert.deepEqual(picks(balancer, five, 4), [0, 1, 2, 3])

@@ -11,8 +11,8 @@ import { assertDistributed, assertShare } from '../support/statistics.ts'
 import { type TestTarget, testRequest, testTarget, testTargets } from '../support/test-targets.ts'
 import { exponential, failsFast, refusesConnections, runFleet } from './fleet.ts'
 
-const DEFAULTS: LeastRequestsOptions = { choices: 2, bias: 1 }
-const TWO = { ...DEFAULTS, fullScan: false }
+const DEFAULTS: LeastRequestsOptions = { bias: 1 }
+const TWO = { ...DEFAULTS, choices: 2 }
 const ALL = { ...DEFAULTS, fullScan: true }
 const N = 20_000
 const still = (random: () => number): PolicyContext => ({ now: () => 0, random })
@@ -74,6 +74,8 @@ describe('least requests', () => {
   it('looks at all of up to eight targets, and at two of more', () => {
     for (const [n, options, all] of [
       [8, DEFAULTS, true],
+      [8, TWO, false],
+      [8, { ...DEFAULTS, fullScan: false }, false],
       [9, DEFAULTS, false],
       [3, TWO, false],
       [30, ALL, true],
@@ -123,62 +125,42 @@ describe('least requests', () => {
     }
   })
 
-  it('under load takes the largest weight / (active + 1)^bias', () => {
+  it('the busy ones’ share goes to all others alike, and not to their neighbour', () => {
+    for (const weight of [1, 0]) {
+      const busy = testTargets(8, { weight })
+      for (const i of [0, 1, 2, 3]) (busy[i] as TestTarget).inflight = 1
+      const seen = counts(picked(DEFAULTS, busy, seededDice(10), N), 8)
+      assert.deepEqual(seen.slice(0, 4), [0, 0, 0, 0])
+      assertDistributed(seen.slice(4), new Array(4).fill(N / 4))
+    }
+    // By weight, where those that are left differ.
+    const weighted = fleetOf([1, 9], [1, 9], [1, 0], [2, 0], [1, 0])
+    const [, , ...rest] = counts(picked(DEFAULTS, weighted, seededDice(11), N), 5)
+    assertDistributed(rest, [N / 4, N / 2, N / 4])
+  })
+
+  it('under load leaves the one drawn by weight if another has less to do for its weight, by more than a request', () => {
+    // Weights 1 and 4: a request counts 2.5 at the one and 0.625 at the other; the difference of these is the margin.
     for (const [bias, figures, best] of [
-      [
-        1,
-        [
-          [1, 1],
-          [4, 6],
-        ],
-        1,
-      ],
-      [
-        1,
-        [
-          [1, 1],
-          [4, 8],
-        ],
-        0,
-      ],
-      [
-        2,
-        [
-          [1, 1],
-          [4, 4],
-        ],
-        0,
-      ],
-      [
-        2,
-        [
-          [1, 1],
-          [4, 2],
-        ],
-        1,
-      ],
-      [
-        0.5,
-        [
-          [1, 1],
-          [4, 30],
-        ],
-        1,
-      ],
-      [
-        0.5,
-        [
-          [1, 1],
-          [4, 32],
-        ],
-        0,
-      ],
+      [1, [2, 4], 1],
+      [1, [2, 5], undefined],
+      [1, [1, 7], undefined],
+      [1, [1, 8], 0],
+      [1, [0, 3], undefined],
+      [1, [0, 4], 0],
+      [2, [2, 3], 1],
+      [2, [1, 2], undefined],
+      [2, [1, 3], 0],
+      [0.5, [1, 48], undefined],
+      [0.5, [1, 50], 0],
     ] as const) {
-      const seen = picked({ ...ALL, bias }, fleetOf(...figures), seededDice(7), 100)
-      assert.ok(
-        seen.every((i) => i === best),
-        `bias ${bias}, ${JSON.stringify(figures)}`,
-      )
+      for (const options of [TWO, ALL]) {
+        const candidates = fleetOf([1, figures[0]], [4, figures[1]])
+        const seen = counts(picked({ ...options, bias }, candidates, seededDice(7), 1000), 2)
+        const shown = `bias ${bias}, ${figures}: ${seen}`
+        if (best === undefined) assertShare(seen[0] as number, 1000, 0.2)
+        else assert.equal(seen[best], 1000, shown)
+      }
     }
   })
 

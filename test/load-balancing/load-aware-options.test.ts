@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { buildGateway } from '../support/gateway.ts'
 
-async function refusal(loadBalancing: unknown): Promise<string> {
-  const upstreams = { main: { targets: [{ origin: 'http://127.0.0.1:1' }], loadBalancing } }
+async function refusal(loadBalancing: unknown, more: object = {}): Promise<string> {
+  const upstreams = { main: { targets: [{ origin: 'http://127.0.0.1:1' }], loadBalancing, ...more } }
   try {
     const app = await buildGateway({ upstreams, routes: [] })
     await app.close()
@@ -38,6 +38,10 @@ describe('options of load-aware balancers', () => {
     [{ policy: 'p2c', laod: 'ewma' }, 'laod: unknown key; did you mean "load"?'],
     [{ policy: 'p2c', decay: '10 s' }, 'decay: must be a duration'],
     [{ policy: 'p2c', decay: '1ms' }, 'decay: must be at least 100ms'],
+    [
+      { policy: 'least-requests', choices: 5, fullScan: true },
+      ' choices are not looked at with fullScan: true; leave one of them out',
+    ],
     [{ policy: 'least-requests', choices: 1 }, 'choices: must be at least 2, is 1'],
     [
       { policy: 'least-requests', bias: 0 },
@@ -68,7 +72,28 @@ describe('options of load-aware balancers', () => {
   ] as const) {
     it(`refuses ${JSON.stringify(loadBalancing)}`, async () => {
       const text = await refusal(loadBalancing)
-      assert.ok(text.includes(`  upstreams.main.loadBalancing.${message}`), text)
+      assert.ok(
+        text.includes(`  upstreams.main.loadBalancing${message.startsWith(' ') ? ':' : '.'}${message}`),
+        text,
+      )
     })
   }
+})
+
+describe('options of the others', () => {
+  it('a bound that is a list, or so near to the mean that looking for room takes for ever, is none', async () => {
+    for (const [bounded, message] of [
+      [[], 'bounded: must be { eps: 0.25 } or false, is'],
+      [{ eps: 1e-12 }, 'bounded: eps must be at least 0.0001, is 1e-12; 0.25 is usual'],
+    ] as const) {
+      const text = await refusal({ policy: 'maglev', bounded })
+      assert.ok(text.includes(`  upstreams.main.loadBalancing.${message}`), text)
+    }
+  })
+
+  it('a gateway’s number that is none is reported once', async () => {
+    const text = await refusal('random', { subset: { size: 1, instance: Number.NaN, of: 3 } })
+    assert.match(text, /^.* has 1 problem\n/)
+    assert.match(text, /subset\.instance: must be a whole number from 0 on/)
+  })
 })

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { LatencyEwma } from '../../plugins/load-balancing/load/latency-ewma.ts'
 import { PeakEwmaLoad } from '../../plugins/load-balancing/load/peak-ewma.ts'
-import type { Candidates, Outcome } from '../../plugins/upstreams/contract.ts'
+import type { Outcome } from '../../plugins/upstreams/contract.ts'
 import { virtualClock } from '../support/dice.ts'
-import { testTarget, testTargets } from '../support/test-targets.ts'
 
 const DECAY = 10_000
 const answered = (latencyMs: number): Outcome => ({ kind: 'answered', status: 200, latencyMs })
@@ -57,6 +56,18 @@ describe('peak EWMA', () => {
     hear(0, answered(1000))
     advance(20_000)
     near(at(0), 1000 * Math.exp(-2))
+  })
+
+  it('a target that is seldom asked for its weight does not look fast because its latency has faded', () => {
+    const { now, advance } = virtualClock()
+    const ewma = new LatencyEwma(DECAY, true)
+    const perWeight = [0.5, 4, 1000]
+    ewma.onTargets(new Int32Array(3).fill(-1), 0, (i) => perWeight[i] as number)
+    for (const i of [0, 1, 2]) ewma.onOutcome(i, answered(100), 0)
+    advance(DECAY)
+    near(ewma.at(0, now()), 100 * Math.exp(-2))
+    near(ewma.at(1, now()), 100 * Math.exp(-1 / 4))
+    near(ewma.at(2, now()), 100 * Math.exp(-1 / 10))
   })
 
   it('is not changed by being read', () => {
@@ -152,11 +163,10 @@ describe('peak EWMA', () => {
 
   it('costs latency x (requests under way + 1), requests by weight', () => {
     const load = new PeakEwmaLoad(DECAY, () => 0)
-    const candidates = testTargets(2) as Candidates
-    load.onTargets(candidates, Int32Array.of(-1, -1))
+    load.onTargets(Int32Array.of(-1, -1), () => 1)
     load.onOutcome(0, answered(40), 0)
-    near(load.cost(0, testTarget(1, { inflight: 3 }), 1, 0), 160)
-    near(load.cost(0, testTarget(1, { inflight: 3 }), 0.5, 0), 100)
-    near(load.cost(0, testTarget(1), 1, DECAY), 40 / Math.E)
+    near(load.cost(0, 3, 0), 160)
+    near(load.cost(0, 1.5, 0), 100)
+    near(load.cost(0, 0, DECAY), 40 / Math.E)
   })
 })

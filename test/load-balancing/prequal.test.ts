@@ -56,9 +56,9 @@ describe('the pool of probe answers', () => {
   it('counts a request that is sent as one more in flight', () => {
     const { pool, best } = poolOf([4, 10], [4, 20])
     assert.equal(best(), 0)
-    pool.use(pool.best(LIMIT))
+    pool.use(pool.best(LIMIT), 1)
     assert.equal(best(), 0)
-    pool.use(pool.best(LIMIT))
+    pool.use(pool.best(LIMIT), 1)
     assert.equal(best(), 1, 'the first is hot now')
   })
 
@@ -67,9 +67,9 @@ describe('the pool of probe answers', () => {
     const [a, b] = testTargets(2) as [TestTarget, TestTarget]
     pool.add(a, 0, 1, 10, 0, 2)
     pool.add(b, 1, 1, 20, 50, 2)
-    pool.use(pool.best(LIMIT))
+    pool.use(pool.best(LIMIT), 1)
     assert.equal(pool.size, 2)
-    pool.use(pool.best(LIMIT))
+    pool.use(pool.best(LIMIT), 1)
     assert.equal(pool.size, 1)
     pool.expire(50)
     assert.equal(pool.size, 1)
@@ -164,23 +164,24 @@ describe('latency by requests in flight', () => {
   it('is that of about as many, else of the next fewer, else of more; it fades while nothing is heard', () => {
     const latency = new LatencyByRif(10_000)
     latency.onTargets(Int32Array.of(-1, -1), 0)
-    assert.equal(latency.estimate(0, 4, 0, 70), 70)
+    assert.equal(latency.estimate(0, 4, 0, 70, 1), 70)
     latency.observe(0, 4, 100, 0, 100)
     latency.observe(0, 40, 900, 0, 20)
     const more = 100 + 800 / 16
-    assert.equal(latency.estimate(0, 6, 0, 70), 100)
-    assert.equal(latency.estimate(0, 20, 0, 70), 100)
-    assert.equal(latency.estimate(0, 1000, 0, 70), more)
-    assert.equal(latency.estimate(0, 0, 0, 70), 100)
+    assert.equal(latency.estimate(0, 6, 0, 70, 1), 100)
+    assert.equal(latency.estimate(0, 20, 0, 70, 1), 100)
+    assert.equal(latency.estimate(0, 1000, 0, 70, 1), more)
+    assert.equal(latency.estimate(0, 0, 0, 70, 1), 100)
     // Time alone does not tell: nobody else was heard of either.
-    assert.equal(latency.estimate(0, 4, 10_000, 70), 100)
+    assert.equal(latency.estimate(0, 4, 10_000, 70, 1), 100)
     for (let i = 0; i < 32; i++) latency.observe(1, 4, 30, 5000, 30)
-    assert.equal(latency.estimate(0, 6, 10_000, 70), 100 / Math.E)
-    assert.equal(latency.estimate(0, 6, 0, 70), 100, 'nor do answers alone')
+    assert.equal(latency.estimate(0, 6, 10_000, 70, 1), 100 / Math.E)
+    assert.equal(latency.estimate(0, 6, 0, 70, 1), 100, 'nor do answers alone')
     latency.onTargets(Int32Array.of(1, 0, -1), 5000)
-    assert.equal(latency.estimate(1, 40, 0, 70), more)
+    assert.equal(latency.estimate(1, 40, 0, 70, 1), more)
     for (let i = 0; i < 48; i++) latency.observe(0, 4, 30, 5000, 30)
-    assert.equal(latency.estimate(2, 4, 15_000, 70), 70 / Math.E, 'who was never heard of fades as well')
+    assert.equal(latency.estimate(2, 4, 15_000, 70, 1), 70 / Math.E, 'who was never heard of fades as well')
+    assert.equal(latency.estimate(2, 4, 15_000, 70, 2), 70 * Math.exp(-0.5), 'half the weight: half as fast')
   })
 })
 
@@ -230,6 +231,22 @@ describe('prequal', () => {
       asked.map(({ target }) => target),
       candidates.slice(1),
     )
+  })
+
+  it('a weight of 0 whose sessions go on is not picked because of what it reports', () => {
+    const { candidates, balancer, pick } = begin(3, OPTIONS)
+    candidates[0].weight = 0
+    balancer.onTargets(candidates)
+    const report = (rif: number, ms: number): Outcome => ({
+      kind: 'answered',
+      status: 200,
+      latencyMs: ms,
+      loadReport: `named_metrics.rif=${rif},named_metrics.latencyMs=${ms}`,
+    })
+    for (let i = 0; i < 100; i++) {
+      for (const [k, target] of candidates.entries()) balancer.onOutcome(target, report(k, 10 * k + 1))
+      assert.notEqual(pick(), candidates[0])
+    }
   })
 
   it('with a fraction of a probe asks once in so many requests', () => {

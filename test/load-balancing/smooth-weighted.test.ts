@@ -86,6 +86,23 @@ describe('smooth weighted round robin', () => {
     })
   }
 
+  it('one with half of the weight beside many that differ is off by a few picks more, and makes up for them', () => {
+    for (const [n, most] of [
+      [20, 4],
+      [100, 8],
+      [1000, 20],
+    ] as const) {
+      const dice = seededDice(3)
+      const list = [n, ...Array.from({ length: n }, () => 0.5 + dice())]
+      const picked = series(list, 60_000)
+      const off = furthestOff(picked, list)
+      assert.ok(off > 2 && off <= most, `${off} with ${n}`)
+      const part = n / list.reduce((a, b) => a + b)
+      const count = picked.filter((i) => i === 0).length
+      assert.ok(Math.abs(count - part * picked.length) <= most, `${count} with ${n}`)
+    }
+  })
+
   it('spreads one that is much heavier than 999 others evenly', () => {
     const list = [1000, ...new Array(999).fill(1)]
     const at = series(list, 8000).flatMap((i, n) => (i === 0 ? [n] : []))

@@ -11,25 +11,27 @@ import {
   type ApertureOptions,
   apertureOf,
 } from '../../plugins/load-balancing/subset/aperture.ts'
-import { withSubset } from '../../plugins/load-balancing/subset/subset.ts'
+import { nested, withSubset } from '../../plugins/load-balancing/subset/subset.ts'
+import { zoneAware } from '../../plugins/load-balancing/zone/zone-aware.ts'
 import type { Balancer, Candidates, PolicyContext, Target } from '../../plugins/upstreams/contract.ts'
-import { balancerContract } from '../contracts/balancer.ts'
 import { seededDice } from '../support/dice.ts'
 import { buildGateway } from '../support/gateway.ts'
 import { assertShare } from '../support/statistics.ts'
-import { testRequest, testTarget, testTargets } from '../support/test-targets.ts'
+import { type TestTarget, testRequest, testTarget, testTargets } from '../support/test-targets.ts'
+import { divided } from './divided.ts'
 import { ringHash } from './keyed.ts'
 
-balancerContract('a subset over round-robin', (context) =>
-  withSubset(context, roundRobin(), { size: 3, instance: 2, of: 5 }),
-)
+function sliceOf({ slices }: Aperture, target: Target): number {
+  return slices.get(target) ?? 1
+}
 
 /** What each target gets of all gateways' traffic, which they send alike, as a multiple of what its weight deserves. */
 function loads(targets: readonly Target[], gateways: readonly ApertureOptions[]): number[] {
   const got = new Map<Target, number>(targets.map((target) => [target, 0]))
   for (const options of gateways) {
-    const { targets: used, parts } = apertureOf(targets, options)
-    const wanted = used.map((target, i) => target.weight * (parts[i] as number))
+    const aperture = apertureOf(targets, options)
+    const used = aperture.targets
+    const wanted = used.map((target) => target.weight * sliceOf(aperture, target))
     const sum = wanted.reduce((a, b) => a + b, 0)
     for (const [i, target] of used.entries())
       got.set(target, (got.get(target) as number) + (wanted[i] as number) / sum)
@@ -86,36 +88,70 @@ describe('an aperture', () => {
     fc.assert(
       fc.property(sizes, ({ n, size, of }) => {
         for (const instance of [0, of - 1]) {
-          const { parts } = apertureOf(testTargets(n), { size, instance, of })
-          const whole = parts.reduce((sum, part) => sum + part, 0)
+          const { targets, slices } = apertureOf(testTargets(n), { size, instance, of })
+          const whole = targets.reduce((sum, target) => sum + (slices.get(target) ?? 1), 0)
           assert.ok(whole > Math.min(size, n) - 1e-6, `${whole} of ${size}`)
           assert.ok(whole < Math.min(n, size + n / of) + 1e-6, `${whole} of ${size}`)
-          assert.ok(parts.filter((part) => part < 1).length <= 2)
+          assert.ok(slices.size <= 2)
         }
       }),
       { seed: 10, numRuns: 300 },
     )
   })
 
-  it('moves by one target at each end when one is ejected, and comes back as it was', () => {
+  it('moves by one target at each end when one goes down, and comes back as it was', () => {
     fc.assert(
-      fc.property(sizes, fc.nat(), fc.nat(), ({ n, size, of }, ejected, number) => {
+      fc.property(sizes, fc.nat(), fc.nat(), fc.boolean(), ({ n, size, of }, lost, number, byName) => {
         fc.pre(n >= 2)
         const all = testTargets(n)
-        const options = { size, instance: number % of, of }
+        const down = all[lost % n] as TestTarget
+        const options = byName ? { size, instance: `gateway-${number}` } : { size, instance: number % of, of }
         const before = apertureOf(all, options)
-        const left = all.filter((_, i) => i !== ejected % n)
-        const after = apertureOf(left, options)
-        const came = after.targets.filter((target) => !before.targets.includes(target)).length
-        // It may be a whole gateway's width longer as well, where fewer targets make that necessary.
-        assert.ok(came <= 2 + Math.ceil(n / of), `${came}`)
+        down.standing = 'missing'
+        const after = apertureOf(all, options)
+        const came = after.targets.filter((target) => !before.targets.includes(target))
+        const went = before.targets.filter((target) => target !== down && !after.targets.includes(target))
+        assert.ok(came.length <= 2 && went.length <= 2, `${came.length} came, ${went.length} went`)
         assert.ok(after.targets.length >= 1)
-        const parts = ({ targets, parts }: Aperture) =>
-          new Map(targets.map((target, i) => [target, parts[i]]))
-        assert.deepEqual(parts(apertureOf(all.toReversed(), options)), parts(before))
+        down.standing = 'well'
+        const slices = (aperture: Aperture) =>
+          new Map(aperture.targets.map((target) => [target, sliceOf(aperture, target)]))
+        assert.deepEqual(slices(apertureOf(all.toReversed(), options)), slices(before))
       }),
-      { seed: 11, numRuns: 300 },
+      { seed: 11, numRuns: 1000 },
     )
+  })
+
+  it('is not doubled by a single target that goes down where size x of / N is a whole number', () => {
+    for (const [n, size, of] of [
+      [100, 10, 10],
+      [750, 50, 30],
+    ] as const)
+      for (const options of numbered(of, size)) {
+        const all = testTargets(n)
+        const before = apertureOf(all, options).targets.length
+        for (const standing of ['missing', 'absent'] as const) {
+          ;(all[7] as TestTarget).standing = standing
+          const after = apertureOf(all, options).targets.length
+          assert.ok(after <= before + 1, `${before} to ${after} of ${n}`)
+        }
+      }
+  })
+
+  it('is made of those that are well; those that are used in panic go with the arc that they stand in', () => {
+    const all = testTargets(100)
+    for (const target of all.slice(0, 55)) target.standing = 'doubtful'
+    const used = new Map<Target, number>()
+    for (const options of numbered(10, 10)) {
+      const aperture = apertureOf(all, options)
+      const well = aperture.targets.filter(({ standing }) => standing === 'well')
+      const whole = well.reduce((sum, target) => sum + sliceOf(aperture, target), 0)
+      assert.ok(Math.abs(whole - 4.5) < 1e-6, 'a tenth of those that are well')
+      for (const target of aperture.targets)
+        used.set(target, (used.get(target) ?? 0) + sliceOf(aperture, target))
+    }
+    assert.equal(used.size, 100)
+    for (const times of used.values()) assert.ok(Math.abs(times - 1) < 1e-6, `${times}`)
   })
 
   it('leaves out who has no weight, unless nobody has any', () => {
@@ -134,52 +170,126 @@ describe('a policy over a subset', () => {
     'smooth-weighted': smoothWeighted,
     'least-requests': (context) => leastRequests(context, { choices: 2, bias: 1, fullScan: false }),
   }
+  const over = (count: number, options: ApertureOptions, create?: (context: PolicyContext) => Balancer) =>
+    divided({
+      targets: new Array(count).fill({}),
+      divide: withSubset(options),
+      seed: 3 + (options.instance as number),
+      ...(create === undefined ? {} : { create }),
+    })
+
   for (const [name, create] of Object.entries(POLICIES)) {
     it(`sends the targets at its ends their part of what the others get: ${name}`, () => {
-      const all = testTargets(25)
-      const n = 6000
-      const counts = new Map<Target, number>()
+      const n = 12_000
+      const counts = new Map<string, number>()
       for (const options of numbered(8, 4)) {
-        const context = { now: () => 0, random: seededDice(3 + (options.instance as number)) }
-        const balancer = withSubset(context, create(context), options)
-        balancer.onTargets?.(all)
+        const { pick } = over(25, options, create)
         for (let i = 0; i < n; i++) {
-          const target = balancer.pick(all, testRequest())
-          counts.set(target, (counts.get(target) ?? 0) + 1)
+          const { id } = pick()
+          counts.set(id, (counts.get(id) ?? 0) + 1)
         }
       }
-      for (const target of all) {
-        const load = ((counts.get(target) ?? 0) * 25) / (8 * n)
-        assert.ok(load > 0.93 && load < 1.07, `${load}`)
+      assert.equal(counts.size, 25)
+      for (const [id, count] of counts) {
+        const load = (count * 25) / (8 * n)
+        assert.ok(load > 0.93 && load < 1.07, `${id}: ${load}`)
       }
     })
   }
 
   it('keeps each key where it is, at the ends too', () => {
-    const all = testTargets(25)
-    const context = { now: () => 0, random: seededDice(3) }
     const options = { size: 4, instance: 3, of: 8 }
-    const balancer = withSubset(context, ringHash(context, { bounded: false }), options)
-    const at = () => Array.from({ length: 4000 }, (_, i) => balancer.pick(all, testRequest(`key-${i}`)))
+    const create = (context: PolicyContext) => ringHash(context, { bounded: false })
+    const { pick, main } = over(25, options, create)
+    const at = () => Array.from({ length: 4000 }, (_, i) => pick({ key: `key-${i}` }))
     const first = at()
     assert.deepEqual(at(), first)
-    const { targets, parts } = apertureOf(all, options)
-    const own = (wanted: Target | undefined) => first.filter((target) => target === wanted).length
-    assert.ok((parts[0] as number) < 1, 'there is an end to look at')
-    const alone = ringHash(context, { bounded: false })
+    const { targets, slices } = apertureOf(main.targets, options)
+    const [[end, slice] = []] = slices
+    assert.ok(end !== undefined && slice !== undefined, 'there is an end to look at')
+    const alone = create({ now: () => 0, random: seededDice(1) })
     const whole = Array.from({ length: 4000 }, (_, i) =>
       alone.pick(targets as unknown as Candidates, testRequest(`key-${i}`)),
-    ).filter((target) => target === targets[0]).length
-    assertShare(own(targets[0]), whole, parts[0] as number)
+    ).filter((target) => target === end).length
+    assertShare(first.filter((target) => target === end).length, whole, slice)
   })
 
   it('is told of the subset, and picks from nothing else', () => {
-    const all = testTargets(50)
-    const context = { now: () => 0, random: seededDice(1) }
     const options = { size: 5, instance: 3, of: 9 }
-    const balancer = withSubset(context, roundRobin(context), options)
-    const seen = new Set(Array.from({ length: 300 }, () => balancer.pick(all, testRequest())))
-    assert.deepEqual(seen, new Set<Target>(apertureOf(all, options).targets))
+    const { pick, main } = over(50, options)
+    const seen = new Set(Array.from({ length: 300 }, () => pick()))
+    assert.deepEqual(seen, new Set(apertureOf(main.targets, options).targets))
+  })
+
+  it('leaves it when all of it was tried', () => {
+    const options = { size: 5, instance: 3, of: 9 }
+    const { pick, main } = over(50, options)
+    const tried = new Set(apertureOf(main.targets, options).targets)
+    assert.ok(!tried.has(pick({ tried })))
+  })
+
+  it('a subset that is down as a whole is no outage while others are well', () => {
+    for (const instance of ['gw-1', 'gw-2']) {
+      const options = { size: 20, instance }
+      const { veto, count, main } = over(100, options)
+      const subset = apertureOf(main.targets, options).targets
+      const down = [
+        ...subset,
+        ...main.targets.filter((one) => !subset.includes(one)).slice(0, 55 - subset.length),
+      ]
+      veto(down)
+      const dead = count(2000, (target) => down.includes(target))
+      assert.ok(dead < 2000 * 0.25, `${dead} of 2000 go to those that are down`)
+    }
+  })
+
+  for (const size of [6, 20]) {
+    it(`the slow start of a whole subset of ${size} leaves it its traffic`, () => {
+      const options = { size, instance: 'gw-1' }
+      const { share, count, main } = over(100, options)
+      const subset = new Set(apertureOf(main.targets, options).targets)
+      share([...subset], 0.1)
+      assert.equal(
+        count(1000, (target) => subset.has(target)),
+        1000,
+      )
+    })
+  }
+
+  it('has its sessions too, those whose target is away and those whose target is another gateway’s', () => {
+    const options = { size: 10, instance: 2, of: 10 }
+    const { veto, pick, main } = over(100, options)
+    const subset = new Set(apertureOf(main.targets, options).targets)
+    const elsewhere = main.targets.find((target) => !subset.has(target)) as Target
+    const sessions = () =>
+      Array.from({ length: 200 }, (_, i) => pick({ binding: { target: elsewhere, key: `s-${i}` } }))
+    for (const at of sessions()) assert.equal(at, elsewhere)
+    veto([elsewhere])
+    main.eligible()
+    const now = new Set<Target>(apertureOf(main.targets, options).targets)
+    const standIns = sessions()
+    for (const at of standIns) assert.ok(now.has(at))
+    assert.deepEqual(sessions(), standIns)
+  })
+
+  it('is one of each zone where there are zones', () => {
+    const targets = Array.from({ length: 60 }, (_, i) => ({ zone: i < 40 ? 'a' : 'b' }))
+    const divide = nested(
+      zoneAware({ zone: 'a', minHealthy: 0.7 }),
+      withSubset({ size: 5, instance: 1, of: 8 }),
+    )
+    const { veto, pick, main } = divided({ targets, divide })
+    const zones = (n: number) => {
+      const seen = [new Set<Target>(), new Set<Target>()] as const
+      for (let i = 0; i < n; i++) {
+        const target = pick()
+        seen[target.zone === 'a' ? 0 : 1].add(target)
+      }
+      return seen.map(({ size }) => size)
+    }
+    assert.deepEqual(zones(200), [5, 0])
+    veto(main.targets.slice(0, 40))
+    assert.deepEqual(zones(200), [0, 6], 'a quarter of 20: four whole ones, and half of one at each end')
   })
 })
 

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import Fastify, { type FastifyInstance } from 'fastify'
+import type { ConfigError } from '../../plugins/config/errors.ts'
 import { SlicedAnswers } from '../../plugins/metrics/endpoints.ts'
 import type { Stats } from '../../plugins/metrics/stats.ts'
 import { createAuthority } from '../support/certificates.ts'
@@ -401,6 +402,27 @@ describe('the config', () => {
         message: '"local" stands in metrics for requests that no route took; take another name',
       },
     ])
+  })
+
+  it('with more limits of alert rules than histograms have buckets is refused as a config, not with a stack', async () => {
+    const rules = Array.from({ length: 36 }, (_, i) => ({
+      name: `rule ${i}`,
+      latency: { above: 101 + i },
+      over: '1m',
+    }))
+    const gateway = buildGateway({ upstreams: {}, routes: [], alerts: { rules } } as object)
+    await assert.rejects(gateway, (error: ConfigError) => {
+      assert.equal(error.code, 'GTW_CONFIG')
+      assert.deepEqual(
+        error.problems.map(({ path }) => path),
+        ['alerts.rules'],
+      )
+      assert.match(
+        String(error.problems[0]?.message),
+        /^the threshold of 136 ms is one too many: .*; give alert rules/,
+      )
+      return true
+    })
   })
 
   it('may leave targets out; its buckets are those of the page', async (t) => {

@@ -52,6 +52,17 @@ describe('a threshold', () => {
     assert.equal(page.get('holdfast_upstream_request_duration_seconds_bucket{upstream="main",le="0.333"}'), 2)
   })
 
+  it('that would be one series too many for every route and upstream is refused, with what to do about it', () => {
+    const { recorder } = recorderFor()
+    for (let i = 0; i < 47; i++) recorder.measures.threshold(2000 + i)
+    recorder.measures.threshold(2000)
+    assert.throws(
+      () => recorder.measures.threshold(3000),
+      /threshold of 3000 ms .* 50 .* same thresholds, .* metrics\.buckets/,
+    )
+    assert.equal(recorder.durations.ms.length, 50)
+  })
+
   it('that is named once requests were counted, or is none, is refused', () => {
     const { recorder, request } = recorderFor()
     for (const wrong of [0, -1, Number.NaN, Number.POSITIVE_INFINITY])
@@ -282,5 +293,33 @@ describe('a clock that jumps', () => {
     }
     assert.equal(recorder.measures.total().requests, 4)
     assert.equal(recorder.routes.get('/a')!.traffic.results[result('2xx')], 4)
+  })
+})
+
+describe('the exemplar of a bucket', () => {
+  const idsOf = ({ recorder }: ReturnType<typeof recorderFor>) =>
+    recorder.routes.get('/a')?.exemplars?.ids.filter((id) => id !== undefined)
+
+  it('names a trace that is recorded, for a minute, though requests come after it that are in no trace', () => {
+    const it = recorderFor()
+    it.request({ id: 'r1' })
+    assert.deepEqual(idsOf(it), ['r1'])
+    it.request({ id: 't1', traced: true })
+    it.request({ id: 'r2' })
+    assert.deepEqual(idsOf(it), ['t1'])
+    it.request({ id: 't2', traced: true })
+    it.clock.advance(59_000)
+    it.request({ id: 'r3' })
+    assert.deepEqual(idsOf(it), ['t2'])
+    it.clock.advance(2000)
+    it.request({ id: 'r4' })
+    assert.deepEqual(idsOf(it), ['r4'])
+  })
+
+  it('is not even kept where the config wants none', () => {
+    const it = recorderFor({ exemplars: false })
+    it.request({ id: 'r1' })
+    assert.equal(it.recorder.routes.get('/a')?.exemplars, undefined)
+    assert.ok(![...it.page('openmetrics')].join('').includes(' # {'))
   })
 })

@@ -56,9 +56,11 @@ function origin(i: number): string {
 export function recorderFor({
   targets = 1,
   perTarget = 'counters',
+  exemplars = true,
 }: {
   targets?: number
   perTarget?: 'counters' | 'histograms'
+  exemplars?: boolean
 } = {}) {
   const clock = virtualClock()
   clock.advance(2_000_000)
@@ -72,6 +74,7 @@ export function recorderFor({
     upstreams: ['main'],
     buckets: [10, 100, 1000],
     perTarget,
+    exemplars,
   }
   const recorder = new Recorder(options, clock.now)
   recorder.addRoutes()

@@ -5,44 +5,76 @@ import { seededDice } from '../support/dice.ts'
 import { originOf } from '../upstreams/support.ts'
 import { ERROR, OK, watch } from './support.ts'
 
-const failAll = (watched: ReturnType<typeof watch>): void => {
-  for (let i = 0; i < 5; i++) for (const index of watched.targets.keys()) watched.send(index, ERROR)
+/** One after the other, so that each fails while those after it are well. */
+const failEach = (watched: ReturnType<typeof watch>): void => {
+  for (const index of watched.targets.keys()) watched.repeat(index, 5, ERROR)
 }
 
 describe('the cap', () => {
-  it('leaves one of three where all fail, and says so once', () => {
+  it('leaves one: what fails now gives its place to the one that has been out longest', () => {
     const watched = watch()
-    failAll(watched)
-    failAll(watched)
-    assert.deepEqual(watched.in(), [false, false, true])
+    watched.repeat(0, 5, ERROR)
+    watched.pass(1)
+    watched.repeat(1, 5, ERROR)
+    watched.pass(1)
+    watched.repeat(2, 5, ERROR)
+    assert.deepEqual(watched.in(), [true, false, false])
+    assert.deepEqual(watched.told().slice(2), [
+      'returned 0: another one fails, and the cap of 2 of 3 in tier 0 is reached',
+      'ejected 2: 5 failures in a row',
+    ])
+  })
+
+  it('gives each another try once an interval, where all fail, and no longer ejections for it', () => {
+    const watched = watch()
+    failEach(watched)
+    for (let i = 0; i < 50; i++) for (const index of [0, 1, 2]) watched.repeat(index, 3, ERROR)
+    assert.equal(watched.told('ejected').length, 2 + 3)
+    watched.pass(10_000)
+    for (let i = 0; i < 50; i++) for (const index of [0, 1, 2]) watched.repeat(index, 3, ERROR)
+    assert.equal(watched.told('ejected').length, 2 + 3 + 3)
+    assert.equal(watched.in().filter(Boolean).length, 1)
+    watched.pass(30_000)
+    assert.deepEqual(watched.in(), [true, true, true])
+  })
+
+  it('makes no room for what only compares badly', () => {
+    const failurePercentage = { minTargets: 1, threshold: 0.7 }
+    const watched = watch({ failurePercentage }, { tiers: [0, 0] })
+    watched.repeat(0, 5, ERROR)
+    for (let i = 0; i < 25; i++) watched.send(1, ERROR, ERROR, ERROR, ERROR, OK)
+    watched.pass(10_000)
+    assert.deepEqual(watched.in(), [false, true])
     assert.deepEqual(watched.told('would-eject'), [
-      'would-eject 2: 5 failures in a row; the cap of 2 of 3 in tier 0 is reached',
+      'would-eject 1: 80.0 % of 125 requests failed; the cap of 1 of 2 in tier 0 is reached',
     ])
   })
 
   it('never takes the only target of an upstream', () => {
     for (const maxEjected of [0.67, 1]) {
       const watched = watch({ maxEjected }, { tiers: [0] })
-      failAll(watched)
+      failEach(watched)
       assert.deepEqual(watched.in(), [true])
-      assert.equal(watched.told('would-eject').length, 1)
+      assert.deepEqual(watched.told(), [
+        'would-eject 0: 5 failures in a row; the cap of all but one of the upstream is reached',
+      ])
     }
   })
 
   it('is one of two', () => {
     const watched = watch({ maxEjected: 0.1 }, { tiers: [0, 0] })
-    failAll(watched)
-    assert.deepEqual(watched.in(), [false, true])
+    failEach(watched)
+    assert.deepEqual(watched.in(), [true, false])
   })
 
   it('is counted by tier, but for the last one, which is that of the upstream', () => {
     const watched = watch({ maxEjected: 1 }, { tiers: [0, 0, 1, 1] })
-    failAll(watched)
-    assert.deepEqual(watched.in(), [false, false, false, true])
-    assert.match(watched.told('would-eject')[0] ?? '', /all but one of the upstream/)
+    failEach(watched)
+    assert.deepEqual(watched.in(), [true, false, false, false])
+    assert.match(watched.told('returned')[0] ?? '', /all but one of the upstream/)
     const other = watch({}, { tiers: [0, 0, 1, 1] })
-    failAll(other)
-    assert.deepEqual(other.in(), [false, true, false, true])
+    failEach(other)
+    assert.deepEqual(other.in(), [true, false, true, false])
   })
 
   it('takes the only one of a tier where another tier has one left, and nowhere else', () => {
@@ -50,7 +82,7 @@ describe('the cap', () => {
     primary.repeat(0, 5, ERROR)
     assert.deepEqual(primary.in(), [false, true])
     primary.repeat(1, 5, ERROR)
-    assert.deepEqual(primary.in(), [false, true])
+    assert.deepEqual(primary.in(), [true, false], 'the primary is tried again')
     const alone = watch({ maxEjected: 1 }, { tiers: [0] })
     alone.repeat(0, 5, ERROR)
     assert.deepEqual(alone.in(), [true])
@@ -58,8 +90,9 @@ describe('the cap', () => {
 
   it('ejects the one that had to wait as soon as there is room', () => {
     const watched = watch({}, { tiers: [0, 0] })
-    watched.repeat(0, 5, ERROR)
-    watched.repeat(1, 5, ERROR)
+    failEach(watched)
+    watched.repeat(0, 3, ERROR)
+    watched.repeat(1, 3, ERROR)
     assert.deepEqual(watched.in(), [false, true])
     watched.registry.announce({
       name: 'healthy',
@@ -78,12 +111,14 @@ describe('the cap', () => {
     const watched = watch()
     void watched.users.drain(watched.targets[2] as never)
     watched.repeat(0, 5, ERROR)
+    assert.deepEqual(watched.in(), [false, true, true], 'one of the two that are left')
     watched.repeat(1, 5, ERROR)
     watched.repeat(2, 5, ERROR)
-    assert.deepEqual(watched.in(), [false, true, true], 'one of the two that are left')
-    assert.match(watched.told('would-eject')[0] ?? '', /the cap of 1 of 2/)
+    assert.deepEqual(watched.in(), [true, false, true])
+    assert.match(watched.told('returned')[0] ?? '', /the cap of 1 of 2/)
     watched.users.undrain(watched.targets[2] as never)
-    watched.send(1, ERROR)
+    watched.send(2, OK)
+    watched.repeat(0, 3, ERROR)
     assert.deepEqual(watched.in(), [false, false, true])
   })
 })
@@ -108,9 +143,9 @@ describe('targets that come and go', () => {
     await watched.users.remove(watched.targets[0])
     const again = watched.users.add({ origin: originOf(0) })
     assert.equal(watched.detector.allows(again), true)
-    for (let i = 0; i < 4; i++) watched.detector.onOutcome(again, ERROR)
+    for (let i = 0; i < 4; i++) watched.detector.onOutcome(again, ERROR, watched.clock.now())
     assert.equal(watched.detector.allows(again), true)
-    watched.detector.onOutcome(again, ERROR)
+    watched.detector.onOutcome(again, ERROR, watched.clock.now())
     assert.equal(watched.detector.allows(again), false)
   })
 
@@ -143,8 +178,11 @@ describe('targets that come and go', () => {
     void watched.users.drain(watched.targets[0])
     watched.pass(30_000)
     assert.equal(watched.told('returned').length, 1)
-    for (const index of [1, 2, 3]) watched.repeat(index, 5, ERROR)
+    for (const index of [1, 2]) watched.repeat(index, 5, ERROR)
+    watched.repeat(3, 4, ERROR)
     assert.deepEqual(watched.in().slice(1), [false, false, true])
+    watched.repeat(3, 1, ERROR)
+    assert.deepEqual(watched.in().slice(1), [true, false, false], 'two of three, as before')
   })
 
   it('one that drains is not ejected', () => {

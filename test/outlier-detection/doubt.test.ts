@@ -176,7 +176,7 @@ describe('doubt', () => {
 
   it('is not measured against a target that is ejected', () => {
     const watched = watch({ ...ONLY_DOUBT, consecutive: { overtaken: 3, failures: 10_000 } })
-    for (let i = 0; i < 3; i++) watched.send(2, { kind: 'abandoned', overtakenAfterMs: 200 })
+    watched.spread(2, 3, { kind: 'abandoned', overtakenAfterMs: 200 })
     // It is slow, and that is why it is out; but it succeeds.
     watched.repeat(2, 100, status(200, 300))
     assert.equal(watched.in()[2], false)

@@ -1,12 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  ejectionMs,
-  failuresNeeded,
-  mostEjected,
-  oneMore,
-  refusal,
-} from '../../plugins/outlier-detection/ejection.ts'
+import { ejectionMs, fewer, mostEjected, oneMore, refusal } from '../../plugins/outlier-detection/ejection.ts'
 
 const OPTIONS = { baseEjection: 30_000, maxEjection: 300_000 }
 
@@ -62,8 +56,8 @@ test('the last one of the upstream stays, whatever the cap', () => {
 
 test('half of the failures suffice for a target that has yet to prove itself', () => {
   assert.deepEqual(
-    [1, 2, 3, 5, 10].map((failures) => failuresNeeded(failures, true)),
+    [1, 2, 3, 5, 10].map((failures) => fewer(failures, true)),
     [1, 1, 2, 3, 5],
   )
-  assert.equal(failuresNeeded(5, false), 5)
+  assert.equal(fewer(5, false), 5)
 })

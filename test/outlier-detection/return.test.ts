@@ -79,6 +79,23 @@ describe('the end of an ejection', () => {
     }
   })
 
+  it('comes after 5 s for a target that was only silent, then after twice as long each time, up to what it is for others', () => {
+    const watched = watch()
+    const out: number[] = []
+    for (let i = 0; i < 7; i++) {
+      watched.spread(0, 3, OVERTAKEN)
+      assert.equal(watched.in()[0], false)
+      const since = watched.clock.now()
+      while (!watched.in()[0]) watched.pass(100)
+      out.push(Math.round((watched.clock.now() - since) / 1000))
+    }
+    assert.deepEqual(out, [5, 10, 20, 40, 80, 160, 210])
+    const short = watch({ baseEjection: '1s' })
+    short.spread(0, 3, OVERTAKEN)
+    short.pass(1000)
+    assert.equal(short.in()[0], true)
+  })
+
   it('lets it begin afresh: what was counted before does not count', () => {
     const { repeat, send, pass, told } = watch()
     repeat(0, 5, ERROR)
@@ -96,6 +113,37 @@ describe('the end of an ejection', () => {
     assert.equal(told('ejected').length, 1)
     repeat(0, 1, ERROR)
     assert.equal(told('ejected').at(-1), 'ejected 0: 3 failures in a row since it returned')
+  })
+})
+
+describe('a target that has come back', () => {
+  it('gets one request at a time until one succeeds, as long as somebody proven is left', () => {
+    const watched = watch({}, { tiers: [0, 0, 1] })
+    const [first] = watched.targets as unknown as [{ waiting: number }]
+    const admitted = (): boolean => {
+      watched.users.eligible()
+      return watched.detector.admit(watched.targets[0])
+    }
+    first.waiting = 1
+    assert.equal(admitted(), true, 'nothing was ever held against it')
+    watched.repeat(0, 5, ERROR)
+    watched.pass(30_000)
+    assert.equal(admitted(), false)
+    first.waiting = 0
+    assert.equal(admitted(), true)
+    first.waiting = 1
+    watched.repeat(1, 5, ERROR)
+    assert.equal(admitted(), false, 'the standby is left')
+    void watched.users.drain(watched.targets[2] as never)
+    assert.equal(admitted(), true)
+    watched.users.undrain(watched.targets[2] as never)
+    assert.equal(admitted(), false)
+    watched.registry.addHealthSource({ name: 'checks', allows: (target) => target === watched.targets[0] })
+    watched.registry.changed(watched.targets[2] as never)
+    assert.equal(admitted(), true, 'the standby is not well, as somebody else has it')
+    watched.send(0, OK)
+    assert.equal(admitted(), true)
+    first.waiting = 0
   })
 })
 
@@ -149,9 +197,9 @@ describe('successes of a target that is ejected', () => {
   })
 
   it('do not count if they are slow, where slowness was the reason', () => {
-    const { repeat, pass, in: standing } = watch()
-    repeat(0, 3, OVERTAKEN)
-    pass(10_000)
+    const { repeat, spread, pass, in: standing } = watch()
+    spread(0, 3, OVERTAKEN)
+    pass(1000)
     repeat(0, 50, status(200, 200))
     assert.equal(standing()[0], false)
     repeat(0, 5, status(200, 199))

@@ -43,6 +43,10 @@ export function watch(
   registry.onTargetChange(({ target }) => detector.targetsChanged(target.upstream))
   const targets = [...users.targets] as [Target, ...Target[]]
   const at = (index: number): Target => targets[index] as Target
+  const hear = (index: number, outcome: Outcome): void => {
+    const tookMs = outcome.kind === 'abandoned' ? 0 : outcome.latencyMs
+    detector.onOutcome(at(index), outcome, clock.now() - tookMs)
+  }
 
   return {
     detector,
@@ -53,11 +57,18 @@ export function watch(
     events,
     /** Lets the target at `index` come to these outcomes. */
     send(index: number, ...outcomes: readonly Outcome[]): void {
-      for (const outcome of outcomes) detector.onOutcome(at(index), outcome)
+      for (const outcome of outcomes) hear(index, outcome)
     },
     /** The same outcome again and again. */
     repeat(index: number, times: number, outcome: Outcome): void {
-      for (let i = 0; i < times; i++) detector.onOutcome(at(index), outcome)
+      for (let i = 0; i < times; i++) hear(index, outcome)
+    },
+    /** The same outcome again and again, one after another; then so much time (ms) has gone by. */
+    spread(index: number, times: number, outcome: Outcome, ms = 300): void {
+      for (let i = 0; i < times; i++) {
+        clock.advance(ms / times)
+        hear(index, outcome)
+      }
     },
     /** Time goes by, and what is due is done when it is due. */
     pass(ms: number): void {

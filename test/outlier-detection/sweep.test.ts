@@ -87,15 +87,23 @@ describe('the sweep', () => {
   })
 
   it('keeps to the cap, the worst ones first', () => {
-    const watched = watch(QUIET)
+    const watched = watch(QUIET, { tiers: [0, 0, 0, 0] })
     fail(watched, 0, 90, 10)
     fail(watched, 1, 100, 0)
     fail(watched, 2, 95, 5)
+    fail(watched, 3, 80, 20)
     watched.pass(10_000)
-    assert.deepEqual(watched.in(), [true, false, false])
+    assert.deepEqual(watched.in(), [true, false, false, true])
     assert.deepEqual(watched.told('would-eject'), [
-      'would-eject 0: 90.0 % of 100 requests failed; the cap of 2 of 3 in tier 0 is reached',
+      'would-eject 0: 90.0 % of 100 requests failed; the cap of 2 of 4 in tier 0 is reached',
     ])
+  })
+
+  it('ejects nobody where all fail alike', () => {
+    const watched = watch(QUIET)
+    for (const index of [0, 1, 2]) fail(watched, index, 90 + index, 10 - index)
+    watched.pass(10_000)
+    assert.deepEqual(watched.told(), [])
   })
 
   for (const out of ['ejected', 'draining'] as const) {

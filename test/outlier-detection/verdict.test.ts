@@ -28,6 +28,7 @@ const table: [what: string, outcome: Outcome, verdict: Verdict, latency: number 
   ['no HTTP', failed('protocol'), 'failure', undefined],
   ['our own full queue', failed('overflow'), 'nothing', undefined],
   ['a client that left', LEFT, 'nothing', undefined],
+  ['a client that left in silence', { kind: 'abandoned', silentMs: 50 }, 'given-up', undefined],
   ['overtaken by a hedge', OVERTAKEN, 'overtaken', 200],
 ]
 for (const [what, outcome, verdict, latency] of table) {

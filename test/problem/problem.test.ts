@@ -110,6 +110,51 @@ it('a hook that fails once is an internal error with all that the hooks add', as
   assert.doesNotMatch(body, /secret/)
 })
 
+it('an answer that fails on its way takes its description along: an error is not kept as what it was to be', async (t) => {
+  const described = {
+    'content-encoding': 'gzip',
+    etag: '"1"',
+    'last-modified': 'Thu, 26 Nov 2026 00:00:00 GMT',
+  }
+  const { app } = await gatewayWith(t, {}, async (app) => {
+    app.get('/file', async (_request, reply) => {
+      reply.headers({ ...described, 'x-other': '1' })
+      throw new Error('secret')
+    })
+  })
+  const { headers, body } = await app.inject('/file')
+  for (const name of Object.keys(described)) assert.equal(headers[name], undefined, name)
+  assert.equal(headers['x-other'], '1')
+  assert.equal(headers['content-length'], String(Buffer.byteLength(body)))
+  assert.equal(JSON.parse(body).code, 'GTW_INTERNAL')
+})
+
+it('an error with a status that is none of an error is a 500, and says nothing', async (t) => {
+  const { app, logged } = await gatewayWith(t, {}, async (app) => {
+    app.get('/:status', async ({ params }) => {
+      const { status } = params as { status: string }
+      throw Object.assign(new Error('secret'), { statusCode: Number(status) })
+    })
+  })
+  for (const status of [200, 304, 399, 600, 999]) {
+    const { statusCode, body } = await app.inject(`/${status}`)
+    assert.equal(statusCode, 500, String(status))
+    assert.equal(JSON.parse(body).status, 500)
+    assert.doesNotMatch(body, /secret/)
+  }
+  for (const [status, told] of [
+    [400, true],
+    [499, true],
+    [500, false],
+    [599, false],
+  ] as const) {
+    const { statusCode, body } = await app.inject(`/${status}`)
+    assert.equal(statusCode, status)
+    assert.equal(/secret/.test(body), told, String(status))
+  }
+  assert.ok(!logged.some((line) => line.includes('could not be sent')))
+})
+
 it('an error handler of a plugin goes before the gateway’s, even if it is set late', async (t) => {
   const { app } = await gatewayWith(t, {}, async (app) => {
     await app.register(async (scope) => {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Proof } from '../../plugins/proof-of-life/proof.ts'
 import { ProofOfLife } from '../../plugins/proof-of-life/source.ts'
-import { UsualLatency } from '../../plugins/proof-of-life/usual-latency.ts'
 import type { Outcome } from '../../plugins/upstreams/contract.ts'
+import { UsualLatency } from '../../plugins/upstreams/usual-latency.ts'
 import { virtualClock } from '../support/dice.ts'
 import { testTarget } from '../support/test-targets.ts'
 
@@ -24,28 +24,6 @@ function proven(): Proof {
   for (let i = 0; i < 50; i++) proof.heard(ok(2 + (i % 3)), i)
   return proof
 }
-
-describe('the usual latency', () => {
-  it('follows RFC 6298', () => {
-    const usual = new UsualLatency()
-    assert.equal(usual.unusual(0), Number.POSITIVE_INFINITY, 'nothing is unusual while nothing is known')
-    usual.add(100)
-    assert.equal(usual.unusual(0), 100 + 4 * 50)
-    usual.add(140)
-    // deviation 50 + (40 - 50) / 4, smoothed 100 + 40 / 8
-    assert.equal(usual.unusual(0), 105 + 4 * 47.5)
-    assert.equal(usual.unusual(1000), 1000)
-  })
-
-  it('is not swept away by one answer that took a second, but follows if they all do', () => {
-    const usual = new UsualLatency()
-    for (let i = 0; i < 100; i++) usual.add(2)
-    usual.add(1000)
-    assert.ok(usual.unusual(0) < 10, `${usual.unusual(0)}`)
-    for (let i = 0; i < 100; i++) usual.add(1000)
-    assert.ok(usual.unusual(0) > 1000)
-  })
-})
 
 describe('proof of life', () => {
   it('is not asked for while nothing speaks against a target', () => {
@@ -115,6 +93,37 @@ describe('proof of life', () => {
     assert.equal(proof.holds({ ...target, quietSince: 1011 }, 1012), true)
   })
 
+  it('is gone when a client has given up after more silence than is usual, unless others were answered meanwhile', () => {
+    const givenUp: Outcome = { kind: 'abandoned', silentMs: 500 }
+    const proof = proven()
+    proof.heard(givenUp, 1000, 995)
+    assert.equal(proof.holds(IDLE, 1000), true, 'it answered 5 ms ago')
+    proof.heard({ kind: 'abandoned', silentMs: 5 }, 1000, 0)
+    assert.equal(proof.holds(IDLE, 1000), true, 'he did not wait long')
+    proof.heard(givenUp, 1000, 500)
+    assert.equal(proof.holds(IDLE, 1000), false)
+  })
+
+  it('is not given in advance where others of the tier have answered: one request at a time finds out', () => {
+    const tier = new UsualLatency()
+    const proof = new Proof(OPTIONS, tier)
+    const target = { waiting: 1, quietSince: 1000 }
+    assert.equal(proof.holds(target, 1900), true, 'nothing is known of anybody')
+    assert.equal(proof.holds(target, 2001), false, 'a second is long all the same')
+    tier.add(2)
+    assert.equal(proof.holds(target, 1000), false)
+    assert.equal(proof.holds(IDLE, 1000), true)
+    proof.heard(ok(), 1002)
+    assert.equal(proof.holds(target, 1001), true)
+  })
+
+  it('is given to one request at a time when doubt has lapsed', () => {
+    const proof = proven()
+    proof.heard(failed('reset'), 100)
+    assert.equal(proof.holds(IDLE, 10_100), true)
+    assert.equal(proof.holds({ waiting: 1, quietSince: 10_100 }, 10_100), false)
+  })
+
   it('takes what is usual for the target as the measure: a slow one may take its time', () => {
     const proof = new Proof(OPTIONS)
     for (let i = 0; i < 50; i++) proof.heard(ok(400 + 20 * (i % 3)), i)
@@ -142,7 +151,8 @@ describe('who comes back', () => {
     const clock = virtualClock()
     const source = new ProofOfLife(clock, (upstream) => (upstream === 'contract' ? OPTIONS : undefined))
     const target = testTarget(1)
-    return { source, target, event: (name: string) => source.onEvent({ name, target }) }
+    const event = (name: string, by = 'checks') => source.onEvent({ name, target, by })
+    return { source, target, clock, event }
   }
 
   for (const [gone, back] of [
@@ -160,11 +170,43 @@ describe('who comes back', () => {
     })
   }
 
+  for (const name of ['unhealthy', 'ejected', 'breaker-opened']) {
+    it(`a target that is ${name} is not trusted for what it answered before, until it answers again`, () => {
+      const { source, target, event, clock } = sourceOf()
+      for (let i = 0; i < 50; i++) source.onOutcome(target, ok())
+      event(name)
+      assert.equal(source.trusts(target), false)
+      clock.advance(3_600_000)
+      assert.equal(source.trusts(target), false, 'nothing has spoken for it since')
+      for (let i = 0; i < 3; i++) source.onOutcome(target, ok())
+      assert.equal(source.trusts(target), true, 'panic has let it have some, and it works')
+      source.onOutcome(target, failed('reset'))
+      clock.advance(3_600_000)
+      assert.equal(
+        source.trusts(target),
+        false,
+        'doubt does not lapse as long as somebody says that it fails',
+      )
+    })
+  }
+
+  it('a target that two have taken out is not back with the first of them', () => {
+    const { source, target, event, clock } = sourceOf()
+    event('unhealthy', 'health-check')
+    event('ejected', 'outlier-detection')
+    event('returned', 'outlier-detection')
+    clock.advance(3_600_000)
+    assert.equal(source.trusts(target), false)
+    event('healthy', 'health-check')
+    clock.advance(3_600_000)
+    assert.equal(source.trusts(target), true)
+  })
+
   it('a first check that passes is no return', () => {
     const { source, target, event } = sourceOf()
     event('healthy')
     assert.equal(source.trusts(target), true)
-    source.onEvent({ name: 'panic' })
+    source.onEvent({ name: 'panic', by: 'upstreams' })
   })
 
   it('a target that is added has to prove itself; one that is removed is forgotten', () => {

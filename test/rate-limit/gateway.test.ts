@@ -308,9 +308,15 @@ describe('what is limited', () => {
     })
     assert.equal((await get('/own')).headers['x-ratelimit-remaining'], '2')
     assert.equal(await passing(9, '/own'), 2)
-    const { status, headers } = await get('/own')
+    const { status, headers, json } = await get('/own')
     assert.equal(status, 429)
     assert.match(String(headers['retry-after']), /^6[0-4]$/)
+    // fault: its refusal has the code of a bad request
+    const { code, detail } = json()
+    assert.deepEqual(
+      [code, detail],
+      ['GTW_RATE_LIMITED', `Too many requests; try again in ${headers['retry-after']} s`],
+    )
     assert.equal(await passing(9, '/own', {}, '192.0.2.2'), 3)
   })
 })
@@ -406,6 +412,66 @@ describe('by', () => {
     const never = await get('/cost', { 'x-size': '11' }, '192.0.2.4')
     assert.equal(never.status, 429)
     assert.equal(never.headers['retry-after'], undefined, 'waiting does not help')
+  })
+})
+
+describe('an expression’s value may be anything', () => {
+  const by = (expression: string) => hourly(2, { by: { expression } })
+
+  it('fault: all are one client to a limit by a map, a list, an unsigned number or bytes', async (t) => {
+    const { passing } = await limited(t, {
+      routes: [
+        { path: '/map', rateLimit: by("{'b': {'n': 1u}, 'tenant': request.headers['x-tenant']}") },
+        { path: '/list', rateLimit: by("[[request.headers['x-tenant']], [1, 2.5, null, true]]") },
+        { path: '/uint', rateLimit: by("uint(request.headers['x-tenant'])") },
+        { path: '/bytes', rateLimit: by("bytes(request.headers['x-tenant'])") },
+        { path: '/claims', auth: OPTIONAL, rateLimit: by('identity.claims') },
+      ],
+    })
+    for (const path of ['/map', '/list', '/uint', '/bytes']) {
+      assert.equal(await passing(3, path, { 'x-tenant': '1' }), 2, path)
+      assert.equal(await passing(3, path, { 'x-tenant': '2' }), 2, path)
+    }
+    assert.equal(await passing(3, '/claims', { 'x-who': 'ann' }), 2)
+    assert.equal(await passing(3, '/claims', { 'x-who': 'alf' }), 0, 'the same claims')
+    assert.equal(await passing(3, '/claims', { 'x-who': 'bob' }), 2)
+  })
+
+  it('fault: a limit by a moment answers 500, and one that is unsigned costs the whole limit', async (t) => {
+    const { passing, get } = await limited(t, {
+      routes: [
+        { path: '/day', rateLimit: by("{'at': timestamp(request.headers['x-at'])}") },
+        { path: '/cost', rateLimit: hourly(4, { cost: { expression: "uint(request.headers['x-size'])" } }) },
+        { path: '/whole', rateLimit: by("dyn({'all': request})") },
+      ],
+    })
+    assert.equal(await passing(3, '/day', { 'x-at': '2026-11-26T00:00:00Z' }), 2)
+    assert.equal(await passing(3, '/day', { 'x-at': '2026-11-27T00:00:00Z' }), 2)
+    assert.equal((await get('/day', { 'x-at': 'soon' })).status, 200)
+    assert.equal(await passing(3, '/cost', { 'x-size': '2' }), 2)
+    assert.equal(await passing(3, '/whole'), 2)
+  })
+
+  it('but not what never tells requests apart, and no cost that is no number', async () => {
+    const told = (rule: object) => refusal({ routes: [{ path: '/*', upstream: 'users', rateLimit: rule }] })
+    for (const expression of [
+      'request.time',
+      'request.time - request.time',
+      'type(request.ip)',
+      'request',
+      '[request.time]',
+    ])
+      assert.match(
+        await told(by(expression)),
+        /by\.expression: has to be a text, a number, a list or a map, by which requests are told apart, and is of the type /,
+        expression,
+      )
+    for (const expression of ['request.path', '[1]', 'true'])
+      assert.match(
+        await told(hourly(2, { cost: { expression } })),
+        /cost\.expression: has to be a number, and is of the type (string|list|bool)/,
+        expression,
+      )
   })
 })
 

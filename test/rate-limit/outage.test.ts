@@ -19,13 +19,15 @@ async function startOne(
   rateLimit: object,
   rateLimits: object,
   timeout: string,
+  options: Parameters<typeof startGateway>[1] = {},
 ): Promise<Gateway> {
-  const gateway = await startGateway({
+  const config = {
     redis: { url: redis.url, timeout },
     rateLimits,
     upstreams: {},
     routes: [{ path: '/*', respond: { body: 'ok' }, rateLimit }],
-  } as object)
+  }
+  const gateway = await startGateway(config as object, options)
   t.after(() => {
     gateway.app.server.closeAllConnections()
     void gateway.app.close()
@@ -187,5 +189,43 @@ describe('gateways that share a Redis', { ...LIMIT, ...needs('redis-server') }, 
   it('with `store: local` it is not asked, though it is there', LIMIT, async (t) => {
     const { gateways } = await pair(t, { max: 3, per: '1h' }, { store: 'local' })
     for (const gateway of gateways) assert.equal(passed(await statusesOf(gateway, 5)), 3)
+  })
+
+  it('fault: a request that no limit is for asks Redis all the same', LIMIT, async (t) => {
+    const redis = await startRedis(t)
+    const { app } = await startOne(
+      t,
+      redis,
+      { max: 3, per: '1h' },
+      { plans: { gold: { max: 9, per: '1h' } } },
+      '2s',
+      {
+        use: async (fastify) =>
+          fastify.addGuard({
+            name: 'who',
+            stage: 'authenticate',
+            forRoute: () => (request) => {
+              const plan = request.headers['x-plan']
+              request.identity = { id: 'a', plan, consumer: undefined } as never
+            },
+          }),
+      },
+    )
+    const scripts = async (): Promise<number> => {
+      const stats = await app.redis?.ask((client) => client.info('commandstats'))
+      return [...(stats ?? '').matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce(
+        (sum, [, n]) => sum + Number(n),
+        0,
+      )
+    }
+    const asked = async (plan: Record<string, string>): Promise<number> => {
+      const before = await scripts()
+      assert.equal((await app.inject({ url: '/', headers: plan })).statusCode, 200)
+      return (await scripts()) - before
+    }
+    // The first time the script itself has to be sent.
+    await asked({})
+    assert.equal(await asked({}), 1, 'by the limit of the route')
+    assert.equal(await asked({ 'x-plan': 'gold' }), 2, 'and by that of the plan')
   })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { buildGateway } from '../support/gateway.ts'
+import { LINGER_MS } from '../../plugins/config/close.ts'
+import { buildGateway, startGateway } from '../support/gateway.ts'
 
 const one = {
   upstreams: { u: { targets: [{ origin: 'http://127.0.0.1:1' }] } },
@@ -29,6 +30,29 @@ test('ready while targets that are believed to fail are used for want of others'
   })
   t.after(() => app.close())
   assert.equal((await app.inject('/readyz')).statusCode, 200)
+})
+
+test('a gateway without upstreams, which only redirects or answers by itself, is ready', async (t) => {
+  const app = await buildGateway({ upstreams: {}, routes: [{ path: '/*', respond: { body: 'hello' } }] })
+  t.after(() => app.close())
+  assert.deepEqual((await app.inject('/readyz')).json(), { ready: true })
+})
+
+test('what listens ends only when the last answers have left the kernel', async () => {
+  const { app } = await startGateway({ server: {}, ...one } as object)
+  const began = performance.now()
+  await app.close()
+  // Node's timers may be a millisecond early.
+  assert.ok(performance.now() - began >= LINGER_MS - 2, 'it lingers')
+  const silent = await buildGateway(one)
+  await silent.ready()
+  let lingered = false
+  const timer = setTimeout(() => {
+    lingered = true
+  }, LINGER_MS * 0.9)
+  await silent.close()
+  clearTimeout(timer)
+  assert.equal(lingered, false, 'who does not listen has nobody to wait for')
 })
 
 test('not ready as long as a plugin waits for something', async (t) => {

@@ -1,9 +1,10 @@
 /** The shared Redis, as it is, gone, frozen and back: real servers and processes. */
 import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { refuseUrl } from '../../plugins/redis/url.ts'
 import { buildGateway } from '../support/gateway.ts'
-import { freePort } from '../support/ports.ts'
+import { freePort, portFor } from '../support/ports.ts'
 import { startRedis } from '../support/redis.ts'
 import { needs } from '../support/tools.ts'
 import { eventually } from '../transport/support.ts'
@@ -151,6 +152,32 @@ describe('redis', { ...LIMIT, ...needs('redis-server') }, () => {
     while (performance.now() < until);
     assert.equal(await answer, 'OK')
     assert.equal(metric('redis_unanswered_total'), 0)
+  })
+
+  it('fault: a Redis of before 7 that has become a replica is never left', LIMIT, async (t) => {
+    // What it says of a script; 7 begins with the word.
+    const refusal =
+      "-ERR Error running script (call to f_2b): @user_script:1: @user_script: 1: -READONLY You can't write against a read only replica. "
+    let connections = 0
+    const server = createServer((socket) => {
+      connections++
+      socket.on('error', () => {})
+      socket.on('data', (chunk) => {
+        for (const command of String(chunk).split(/(?=\*\d+\r\n\$)/)) {
+          if (/\r\ninfo\r\n/i.test(command)) socket.write('$9\r\nloading:0\r\n')
+          else socket.write(/\r\neval/i.test(command) ? `${refusal}\r\n` : '+OK\r\n')
+        }
+      })
+    })
+    const port = await portFor(server)
+    t.after(() => server.close())
+    const { shared } = await gatewayWith(t, `redis://127.0.0.1:${port}`)
+    assert.deepEqual([shared.available, connections], [true, 1])
+    await assert.rejects(
+      shared.ask((client) => client.eval('return redis.call("SET", "a", 1)', 0)),
+      /READONLY/,
+    )
+    await eventually(() => connections === 2 && shared.available, 'another connection', SOON)
   })
 
   it('the password is never told: neither in the log nor in a refusal', LIMIT, async (t) => {

@@ -57,6 +57,9 @@ const faulty: HeaderEdits[] = [
     'upgrade',
     'content-length',
     'proxy-connection',
+    // Each request would be refused by what sends it.
+    'expect',
+    'http2-settings',
   ].flatMap((name) => [{ set: { [name]: '1' } }, { add: { [name]: '1' } }, { remove: [name] }]),
 ]
 for (const edits of faulty) {
@@ -76,6 +79,12 @@ test('query: removed, then set, then added', () => {
   assert.equal(edit(''), '?a=x%20y&n=%26&b=2')
   assert.equal(compileQueryEdits({ remove: ['a'] })('?a=1'), '')
   assert.equal(compileQueryEdits(undefined)('?'), '?')
+})
+
+test('query: what is removed and set is at the end, once', () => {
+  const edit = compileQueryEdits({ set: { a: '2' }, remove: ['a'] })
+  assert.equal(edit('?a=1&b=1&a=3'), '?b=1&a=2')
+  assert.equal(compileQueryEdits({ set: { a: '2' } })('?a=1&b=1&a=3'), '?a=2&b=1')
 })
 
 test('query: what no edit names stays byte for byte', () => {

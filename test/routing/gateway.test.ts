@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { buildGateway, rawRequest } from '../support/gateway.ts'
 import { startTarget, type TestTarget } from '../support/target.ts'
@@ -33,6 +34,21 @@ test('host before path, and a host that has no route for the path falls through'
   assert.equal(await ask('API.example.com:8080'), 'a')
   assert.equal(await ask('other.example.com'), 'b')
   assert.equal(await ask('api.example.com', 'POST'), 'b')
+})
+
+test('a route may have several hosts', async (t) => {
+  const { app } = await gatewayWith(t, [
+    { host: ['www.example.com', '*.shop.example.com'], path: '/*', upstream: 'a' },
+    { path: '/*', upstream: 'b' },
+  ])
+  const ask = async (host: string) => (await app.inject({ url: '/x', headers: { host } })).body
+  assert.equal(await ask('www.example.com'), 'a')
+  assert.equal(await ask('eu.shop.example.com:443'), 'a')
+  assert.equal(await ask('example.com'), 'b')
+  assert.deepEqual(
+    app.compiledRoutes.map(({ name }) => name),
+    ['www.example.com,*.shop.example.com/*', '/*'],
+  )
 })
 
 test('headers, query and cookies choose, as text, as regular expression, present or absent', async (t) => {
@@ -209,4 +225,15 @@ test('a hook that answers keeps the request from the target', async (t) => {
   assert.equal((await app.inject('/x')).statusCode, 401)
   assert.equal(a.seen.length, 0)
   assert.equal((await app.inject({ url: '/x', headers: { authorization: 'yes' } })).statusCode, 200)
+})
+
+test('a transfer encoding in HTTP/1.0 is refused, and nothing behind it is taken for a request', async (t) => {
+  const { app, a } = await gatewayWith(t, [{ path: '/*', upstream: 'a' }])
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const head = 'POST /one HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n'
+  const answer = await rawRequest(port, `${head}2\r\nhi\r\n0\r\n\r\nGET /two HTTP/1.1\r\nHost: a\r\n\r\n`)
+  assert.match(answer, /^HTTP\/1\.1 400 .*^connection: close\r$/ims)
+  assert.equal(answer.match(/HTTP\/1\.1 \d/g)?.length, 1)
+  assert.equal(a.seen.length, 0)
 })

@@ -35,7 +35,7 @@ function hit(
   routes: readonly RouteMatch[],
   facts: RequestFacts,
 ): Hit | undefined {
-  const host = hostRank(route.host, facts.host)
+  const host = hostRank(hostOf(route), facts.host)
   const path = pathRank(route, facts.path, routes)
   const conditions = [
     ...Object.entries(route.headers ?? {}).map(([name, matcher]) =>
@@ -70,15 +70,16 @@ function satisfied(matcher: Matcher, values: string[]): boolean | undefined {
   return verdicts.every((verdict) => verdict === verdicts[0]) ? verdicts[0] : undefined
 }
 
-function hostRank(wanted: string | undefined, sent: string): number | undefined {
+function hostRank(wanted: string, sent: string): number | undefined {
   const host = sent.toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '')
-  if (wanted === undefined || wanted === '*') return 1000
+  if (wanted === '*') return 1000
   const name = wanted.toLowerCase()
   if (!name.startsWith('*.')) return name === host ? 0 : undefined
   return host.endsWith(name.slice(1)) && host.length > name.length - 1 ? 1000 - name.length : undefined
 }
 
-const hostOf = ({ host }: RouteMatch) => (host ?? '*').toLowerCase()
+/** Routes of several hosts are as many routes: another test says so. */
+const hostOf = ({ host }: RouteMatch) => String(host ?? '*').toLowerCase()
 
 function pathRank(route: RouteMatch, asked: string, routes: readonly RouteMatch[]) {
   const { path } = route

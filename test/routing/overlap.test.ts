@@ -66,6 +66,15 @@ test('no shadow where something is left over', () => {
   for (const pair of pairs) assert.deepEqual(shadowed(pair), [], JSON.stringify(pair))
 })
 
+test('a route of several hosts is never reached only if it is under none of them', () => {
+  const two = { path: '/a', host: ['b.com', 'c.com'] }
+  assert.deepEqual(shadowed([{ path: '/a', host: 'b.com' }, two]), [])
+  assert.deepEqual(shadowed([two, { path: '/a', host: 'C.com' }]), [[1, [0]]])
+  assert.deepEqual(shadowed([{ path: '/a', host: 'c.com' }, { path: '/a', host: ['b.com'] }, two]), [
+    [2, [0, 1]],
+  ])
+})
+
 test('the sentence says who takes it and what to do', () => {
   assert.equal(
     findShadowed([{ path: '/a' }, { path: '/a' }])[0]?.why,
@@ -105,5 +114,5 @@ test('no false alarm: what is reported is never reached by a request that it wou
 /** The request bent towards the route, so that it matches more often than by chance. */
 function built(route: RouteMatch, asked: typeof request extends fc.Arbitrary<infer Facts> ? Facts : never) {
   const path = typeof route.path === 'string' ? route.path.replace(/:\w+/g, 'z').replace('*', '') : asked.path
-  return { ...asked, path, host: (route.host ?? asked.host).replace('*', 'w') }
+  return { ...asked, path, host: String(route.host ?? asked.host).replace('*', 'w') }
 }

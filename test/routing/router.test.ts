@@ -44,6 +44,35 @@ test('it agrees with brute force and the documented precedence', () => {
     assert.ok((kinds.get(kind) ?? 0) > 1000, kind)
 })
 
+test('a route of several hosts is as many routes, one for each', () => {
+  const hosts = fc.uniqueArray(fc.constantFrom('e.com', 'a.e.com', '*.e.com', '*.a.e.com', '*'), {
+    minLength: 1,
+    maxLength: 3,
+  })
+  let reached = 0
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(route, hosts), { minLength: 1, maxLength: 8 }),
+      fc.array(request, { minLength: 8, maxLength: 8 }),
+      (pairs, requests) => {
+        const router = createRouter(pairs.map(([one, host]) => ({ ...one, host })))
+        const apart = pairs.flatMap(([one, all], owner) => all.map((host) => ({ ...one, host, owner })))
+        const others = createRouter(apart)
+        for (const asked of requests) {
+          const expected = others.match(asked)
+          if (expected.kind === 'route') reached++
+          assert.deepEqual(
+            router.match(asked),
+            expected.kind === 'route' ? { ...expected, index: apart[expected.index]?.owner } : expected,
+          )
+        }
+      },
+    ),
+    { seed: 4_211, numRuns: 2000 },
+  )
+  assert.ok(reached > 1000)
+})
+
 test('/users/* matches /users, /users/ and all below, and nothing beside', () => {
   const router = createRouter([{ path: '/users/*' }])
   for (const [path, rest] of [

@@ -44,11 +44,13 @@ test('routes of one name are changed together', () => {
       ['b', 1],
     ]),
   )
-  const routes = [
-    splits.add('one', { upstream: 'a' }, () => 0),
-    splits.add('one', { split: { a: 1, b: 1 } }, () => 0),
-  ]
+  const configs = [{ upstream: 'a' }, { split: { a: 1, b: 1 } }] as const
+  const routes = configs.map((config) => splits.add('one', config, () => 0))
+  const parts = () => configs.map((config) => Object.fromEntries(splits.partsOf(config)))
+  assert.deepEqual(parts(), [{ a: 1 }, { a: 0.5, b: 0.5 }])
+  assert.deepEqual([...splits.partsOf({ upstream: 'a' })], [])
   splits.set('one', { b: 1 })
+  assert.deepEqual(parts(), [{ b: 1 }, { b: 1 }])
   assert.deepEqual(
     routes.map((route) => route.choose()),
     ['b', 'b'],

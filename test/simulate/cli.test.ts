@@ -82,6 +82,10 @@ describe('npm run simulate', () => {
       [['--scenario', 'evn'], /no scenario is named "evn"; there are antagonists/],
       [['--policies', 'p3c'], /no balancer is named "p3c"; there are round-robin/],
       [['--requests', '5'], /--requests 5: has to be a whole number from 1000/],
+      [
+        ['--plot', 'nowhere/out.svg'],
+        /--plot nowhere\/out\.svg: there is no folder ".*nowhere"; make it first/,
+      ],
       [['--sed', '5'], /Unknown option '--sed'[\s\S]*Usage: npm run simulate/],
     ] as const) {
       const { code, stderr } = await simulate(...args)
@@ -93,6 +97,41 @@ describe('npm run simulate', () => {
   it('takes one task at a time', () => {
     assert.equal(readOptions(['--docs']).task, 'docs')
     assert.throws(() => readOptions(['--docs', '--theory']), /two runs; take one/)
+  })
+
+  it('does not take what it would not look at', () => {
+    for (const args of [
+      ['--list', '--policies', 'nope'],
+      ['--list', '--load', '3'],
+      ['--docs', '--seed', '5'],
+      ['--docs', '--scenario', 'even'],
+      ['--theory', '--requests', '5000'],
+    ]) {
+      const message = `${args[0]} does not look at ${args[1]}; leave it out`
+      assert.throws(() => readOptions(args), { message })
+    }
+    assert.equal(readOptions(['--theory', '--seed', '5']).seed, 5)
+    for (const seed of ['4294967296', '1e300', '', ' ', '-1', '1.5']) {
+      assert.throws(
+        () => readOptions([`--seed=${seed}`]),
+        /has to be a whole number from 0 to 4294967295/,
+        `"${seed}"`,
+      )
+    }
+    for (const flag of ['--plot', '--json'])
+      assert.throws(
+        () => readOptions([flag, join(folder, 'none/out')]),
+        /there is no folder .*; make it first/,
+      )
+  })
+
+  it('takes options that are lists', () => {
+    const list = [
+      'ring-hash:on=[{"header":"x"},"identity"]',
+      'p2c:load=ewma',
+      'maglev:bounded={"eps":1,"floor":1}',
+    ]
+    assert.deepEqual(readOptions(['--policies', list.join(', ')]).policies, list)
   })
 })
 
@@ -143,6 +182,7 @@ describe('a fleet', () => {
       [{ cache: { keys: 5 } }, /cache\.hit: is required/],
       [{ keys: undefined, cache: { keys: 5, hit: 0.1 } }, /cache: needs keys/],
       [{ policies: [{ load: 'ewma' }] }, /policies\[0\]: names no policy/],
+      [{ requests: 1 }, /requests: must be at least 1000, is 1/],
       [{ requests: 0, gateways: 0 }, /^mine has 2 problems/],
     ]
     for (const [part, message] of wrong) {

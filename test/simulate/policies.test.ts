@@ -49,6 +49,11 @@ describe('the policies', () => {
     })
     for (const written of ['maglev:bounded.eps=1:bounded.floor=1', 'maglev bounded.eps=1 bounded.floor=1'])
       assert.deepEqual(readPolicy(written), { policy: 'maglev', bounded: { eps: 1, floor: 1 } })
+    assert.deepEqual(readPolicy('ring-hash:on=[{"header":"x: y"},"identity"]:points=9'), {
+      policy: 'ring-hash',
+      on: [{ header: 'x: y' }, 'identity'],
+      points: 9,
+    })
     assert.deepEqual(readPolicy('prequal:probe.path=/load'), { policy: 'prequal', probe: { path: '/load' } })
     assert.throws(() => readPolicy('p2c:ewma'), /write options as p2c:name=value, or p2c:name\.inner=value/)
     assert.throws(() => readPolicy('maglev:bounded=false:bounded.eps=1'), /"bounded" is said twice/)

@@ -143,6 +143,42 @@ describe('what goes wrong', () => {
     assert.ok(Math.abs(figures.latencies.at(-1)! - 500) < 1e-6)
   })
 
+  it('a failure goes on although another one of the same target is over', () => {
+    const freezes = { targets: [4], mode: 'freezes', fromMs: 2000, toMs: 6000 } as const
+    const errs = { targets: [4], mode: 'errors', fromMs: 3000, toMs: 3500 } as const
+    const alone = run({ deadlineMs: 500, failures: [freezes] }).count('timeout')
+    const again = { ...freezes, fromMs: 2500, toMs: 3000 }
+    assert.equal(run({ deadlineMs: 500, failures: [freezes, again] }).count('timeout'), alone)
+    const both = run({ deadlineMs: 500, failures: [freezes, errs] })
+    assert.ok(both.count(500) > 0, 'the one that began last holds')
+    assert.ok(both.count('timeout') > alone * 0.7, `${both.count('timeout')} of ${alone}`)
+    // Nor do health checks take it back before all are over.
+    const health = { afterMs: 100 }
+    const noticed = (failures: Fleet['failures']) =>
+      run({ deadlineMs: 500, health, ...(failures && { failures }) }).count('timeout')
+    assert.equal(noticed([freezes, again]), noticed([freezes]))
+  })
+
+  it('a frozen target does no work', () => {
+    const fleet: Partial<Fleet> = {
+      deadlineMs: 500,
+      failures: [{ targets: [4], mode: 'freezes', ...always }],
+    }
+    for (const discipline of ['fifo', 'sharing'] as const) {
+      const { utilisation } = run({ ...fleet, discipline }).figures
+      // Nine of ten at 0.8.
+      assert.ok(utilisation > 0.66 && utilisation < 0.76, `${discipline}: ${utilisation}`)
+    }
+  })
+
+  it('checks that take out all of a fleet are panic, as in a gateway, and no outage', () => {
+    const all = Array.from({ length: 10 }, (_, target) => target)
+    const failures = [{ targets: all, mode: 'errors', fromMs: 1000, toMs: 2000 }] as const
+    const { figures } = run({ failures, health: { afterMs: 500 } })
+    assert.equal(figures.errors.refusals, 0)
+    assert.ok(figures.errors.failures > 500)
+  })
+
   it('health checks keep requests away from it once they have noticed', () => {
     const failures = [{ targets: [4], mode: 'refuses', fromMs: 2000, toMs: 6000 }] as const
     const unnoticed = run({ failures }).count('connect')
@@ -172,6 +208,13 @@ describe('what goes wrong', () => {
     assert.equal(Math.round((1 - figures.hits!) * 20_000), 100)
     const half = run({ keys: { count: 1000, skew: 0 }, cache: { keys: 500, hit: 0.5 } }, 100_000)
     assert.ok(Math.abs(half.figures.hits! - 0.5) < 0.05, `${half.figures.hits}`)
+  })
+
+  it('hits of the warm-up are not counted', () => {
+    const cold = { keys: { count: 100, skew: 0 }, cache: { keys: 100, hit: 0.5 } }
+    // Each of 10 targets misses each of 100 keys once, nearly all of them in the first half.
+    assert.equal(Math.round((1 - run(cold).figures.hits!) * 20_000), 1000)
+    assert.ok(run({ ...cold, warmup: 0.5 }).figures.hits! > 0.999)
   })
 
   it('targets tell of their load in the words of ORCA', () => {

@@ -33,7 +33,7 @@ export interface FrameStream {
   readonly socket: Socket
   readonly number: number
   /** @param length says it as Content-Length */
-  head(options?: { status?: number; length?: number; end?: boolean }): void
+  head(options?: { status?: number | string; length?: number; end?: boolean }): void
   data(text: string, end?: boolean): void
   reset(code: number): void
   goAway(lastStream: number, code: number): void

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { freePort } from './ports.ts'
 
@@ -33,7 +33,10 @@ export async function ownHouse(
 ): Promise<string> {
   const folder = await copyHouse()
   t.after(() => rm(folder, { recursive: true, force: true }))
-  for (const [path, text] of Object.entries(files)) await writeFile(join(folder, path), text)
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await writeFile(join(folder, path), text)
+  }
   return folder
 }
 
@@ -52,10 +55,16 @@ export interface GatewayProcess {
 /**
  * Runs `fastify start` as `npm start` does, in `folder`, and waits until it listens or ends.
  * @param config text of the config file; default: the one in the folder
+ * @param under a program and its arguments, which runs the command that follows them
  */
 export async function startProcess(
   t: Pick<TestContext, 'after'>,
-  { folder = ROOT, config, flags = [] }: { folder?: string; config?: string; flags?: readonly string[] } = {},
+  {
+    folder = ROOT,
+    config,
+    flags = [],
+    under = [],
+  }: { folder?: string; config?: string; flags?: readonly string[]; under?: readonly string[] } = {},
 ): Promise<GatewayProcess> {
   const port = await freePort()
   const env: NodeJS.ProcessEnv = { ...process.env, PORT: String(port) }
@@ -67,16 +76,10 @@ export async function startProcess(
     env['GATEWAY_CONFIG'] = path
   }
   const cli = join(ROOT, 'node_modules/fastify-cli/cli.js')
-  const cache = ['--import', join(folder, 'scripts/compile-cache.js')]
-  const child = spawn(
-    process.execPath,
-    [...cache, cli, 'start', '-o', '-l', 'info', '-g', '40000', '-a', '127.0.0.1', ...flags, 'app.ts'],
-    {
-      cwd: folder,
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
+  const cache = ['--import', join(folder, 'scripts/preload.js')]
+  const args = ['start', '-o', '-l', 'info', '-g', '40000', '-a', '127.0.0.1', ...flags, 'app.ts']
+  const [program, ...words] = [...under, process.execPath, ...cache, cli, ...args] as [string, ...string[]]
+  const child = spawn(program, words, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
   let output = ''
   const lines: Record<string, unknown>[] = []

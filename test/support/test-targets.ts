@@ -19,6 +19,7 @@ export function testTarget(number: number, figures: Partial<Target> = {}): TestT
     quietSince: 0,
     draining: false,
     share: 1,
+    standing: 'well',
     ...figures,
   }
 }

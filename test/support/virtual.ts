@@ -9,16 +9,18 @@ import type { FastifyInstance } from 'fastify'
 import type { Attempt } from '../../plugins/transport/attempt.ts'
 import { Deadlines } from '../../plugins/transport/deadlines.ts'
 import { HttpExchange } from '../../plugins/transport/exchange.ts'
+import type { Hedge } from '../../plugins/transport/hedge.ts'
 import { Memory } from '../../plugins/transport/memory.ts'
 import type { Route } from '../../plugins/transport/route.ts'
 import type { Target } from '../../plugins/upstreams/contract.ts'
+import { TAKEN_OUT } from '../../plugins/upstreams/events.ts'
 import { seededDice } from './dice.ts'
 import { buildGateway } from './gateway.ts'
 
 type Headers = Record<string, string>
 /** What a target does with a request. `after` runs something later, unless the request was aborted by then. */
 export type Behaviour = (wire: {
-  readonly post: boolean
+  readonly method: string
   start(): void
   after(ms: number, run: () => void): void
   answer(status: number, headers?: Headers): void
@@ -132,7 +134,7 @@ export async function virtualGateway(
         }
         handler.onRequestQueued(controller as never)
         behaviours[i]?.({
-          post: method === 'POST',
+          method,
           start: () => handler.onRequestStart(controller as never),
           after: (ms, run) => void setTimeout(() => ifOpen(run), ms),
           head: (status, headers) => handler.onResponseStart(controller as never, status, headers),
@@ -147,14 +149,19 @@ export async function virtualGateway(
       },
     },
   })
+  const hedges = new Deadlines<Hedge>(4)
+  app.upstreams.onEvent(({ name, target }) => {
+    if (target !== undefined && TAKEN_OUT.has(name)) hedges.each((hedge) => hedge.rescue(target))
+  })
   const route = {
     upstream: state,
     config: app.gateway.upstreams['main'],
     bodyLimit: 1_000_000,
     bodyMemory: new Memory(1_000_000),
     deadlines: new Deadlines(20),
-    hedges: new Deadlines(4),
+    hedges,
     log: app.log,
+    failed() {},
     failover: () => app.upstreams.failover,
     onAttempt: () => undefined,
     pool,
@@ -163,7 +170,7 @@ export async function virtualGateway(
 
   const client = {
     peer: '192.0.2.1',
-    trusted: false,
+    address: '192.0.2.1',
     protocol: 'http',
     host: 'a',
     httpVersion: '1.1',
@@ -173,6 +180,7 @@ export async function virtualGateway(
     route: 'all',
     upstream: 'main',
     path: '/',
+    prefix: undefined,
     key: '',
     repeatable: undefined,
     timeoutMs: undefined,

@@ -10,6 +10,7 @@ import type { FastifyInstance } from 'fastify'
 import { readGateway } from '../support/config.ts'
 import { startFaulty, wire } from '../support/faulty.ts'
 import { rawRequest, startGateway } from '../support/gateway.ts'
+import { freePort } from '../support/ports.ts'
 import { ROOT } from '../support/process.ts'
 import { deadOrigin, startTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
@@ -466,6 +467,35 @@ describe('what is recorded', LIMIT, () => {
       target.seen.map(({ headers }) => parentOf(headers['traceparent'])[3]),
       ['02', '00', '01', '02', '00', '02'],
     )
+  })
+
+  it('is what an exemplar of metrics names, and no trace that was not recorded', async (t) => {
+    const target = await startTarget(t, ({ url }, response) => {
+      response.statusCode = url === '/users/bad' ? 500 : 200
+      response.end()
+    })
+    const receiver = await startReceiver(t)
+    const admin = await freePort()
+    const { app, url } = await traced(t, receiver, [target.origin], {
+      tracing: { sample: { ratio: 0 } },
+      upstream: { failover: { retries: 0, hedge: false } },
+      config: {
+        admin: { port: admin },
+        routes: [
+          { path: '/users/bad', name: 'bad', upstream: 'users' },
+          { path: '/users/*', name: 'good', upstream: 'users' },
+        ],
+      },
+    })
+    for (const path of ['/users/bad', '/users/1']) await (await fetch(url + path)).text()
+    const [span] = await receiver.tree(2)
+    await until('both are counted', () => app.measures.route('good').requests === 1)
+    const headers = { accept: 'application/openmetrics-text' }
+    const page = await (await fetch(`http://127.0.0.1:${admin}/metrics`, { headers })).text()
+    const exemplar = (route: string) =>
+      new RegExp(`duration_seconds_bucket\\{route="${route}".* # \\{(\\w+)="(\\w+)`).exec(page)?.slice(1)
+    assert.deepEqual(exemplar('bad'), ['trace_id', span?.traceId])
+    assert.equal(exemplar('good')?.[0], 'request_id')
   })
 
   it('without an endpoint is nothing, but ids are passed on and logged', async (t) => {

@@ -101,6 +101,9 @@ describe('traceparent', () => {
       assert.equal(forwarded([[name, GOOD]]).traceId, TRACE)
     for (const value of [` ${GOOD}`, `\t${GOOD}`, `${GOOD} `, `${GOOD}\t`, `\t ${GOOD} \t`])
       assert.equal(forwarded([['traceparent', value]]).traceId, TRACE)
+    // Blanks are spaces and tabs (RFC 9110, 5.6.3).
+    for (const value of [`\u00a0${GOOD}`, `${GOOD}\ufeff`, `\u000b${GOOD}`])
+      assert.notEqual(forwarded([['traceparent', value]]).traceId, TRACE)
   })
 
   it('of a version to come is read by its beginning, and passed on as version 00', () => {
@@ -158,7 +161,10 @@ describe('traceparent', () => {
         const changed = GOOD.slice(0, at) + other + GOOD.slice(at + 1)
         const parsed = parseTraceparent(changed)
         if (parsed !== undefined)
-          assert.match(changed.trim(), /^(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}/)
+          assert.match(
+            changed.replace(/^[ \t]+/, ''),
+            /^(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}/,
+          )
       }),
     )
   })
@@ -236,6 +242,17 @@ describe('tracestate', () => {
     })
   }
 
+  it('that is mostly blanks takes no longer than any other of its length', () => {
+    const blanks = `a=1,b=${' '.repeat(1_000_000)}=`
+    assert.deepEqual(
+      forwarded([
+        ['traceparent', GOOD],
+        ['tracestate', blanks],
+      ]).state,
+      [],
+    )
+  })
+
   it('without a traceparent is no trace; under another name it is none', () => {
     assert.deepEqual(forwarded([['tracestate', 'foo=1']]).state, [])
     for (const name of ['trace-state', 'trace.state'])
@@ -297,6 +314,10 @@ describe('ids and choices', () => {
     assert.ok(worthKeeping({ ...fine, aborted: true }, all))
     assert.ok(worthKeeping({ ...fine, status: 0 }, all), 'one that got nothing')
     assert.ok(worthKeeping({ ...fine, totalMs: 1001 }, all))
+    assert.ok(
+      !worthKeeping({ ...fine, status: 101, totalMs: 1e6 }, all),
+      'a tunnel is as long as it is wanted',
+    )
     assert.ok(!worthKeeping({ status: 500, aborted: true, totalMs: 1e6 }, { ratio: 0, errors: false }))
   })
 })

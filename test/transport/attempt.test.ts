@@ -4,8 +4,17 @@ import { test } from 'node:test'
 import type { AnswerStream } from '../../plugins/transport/answer.ts'
 import { Attempt } from '../../plugins/transport/attempt.ts'
 import type { AttemptOwner } from '../../plugins/transport/attempt-owner.ts'
+import {
+  BodyTooLargeError,
+  ClientLeftError,
+  failureError,
+  failureReason,
+  SlowClientError,
+} from '../../plugins/transport/errors.ts'
 import { Memory } from '../../plugins/transport/memory.ts'
+import { failed } from '../../plugins/transport/outcomes.ts'
 import type { Outcome } from '../../plugins/upstreams/contract.ts'
+import { evidenceAgainst } from '../../plugins/upstreams/evidence.ts'
 
 const IDLE = 150
 
@@ -79,4 +88,29 @@ test('a target that then sends nothing is cut', async () => {
   const [error] = await once(stream, 'error')
   assert.equal(error.statusCode, 504)
   assert.equal(outcomes[0]?.kind, 'failed')
+})
+
+test('what this machine has no room for is not held against a target', () => {
+  for (const code of ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']) {
+    const error = Object.assign(new Error(code), { code })
+    const reason = failureReason(error, false)
+    assert.equal(reason, 'overflow', code)
+    assert.equal(evidenceAgainst(failed(error, false, 1)), undefined)
+    assert.equal(failureError(reason, error).code, 'GTW_OVERLOADED')
+  }
+  assert.equal(failureReason(Object.assign(new Error(), { code: 'ECONNREFUSED' }), false), 'connect')
+})
+
+test('what a client has done to its own request is not held against a target', () => {
+  for (const error of [
+    new BodyTooLargeError(),
+    new SlowClientError(),
+    new ClientLeftError(),
+    Object.assign(new Error(), { code: 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH' }),
+  ]) {
+    const { attempt, stream, outcomes } = streaming()
+    stream.on('error', () => {})
+    attempt.onResponseError(undefined as never, error)
+    assert.deepEqual(outcomes, [{ kind: 'abandoned' }], error.message)
+  }
 })

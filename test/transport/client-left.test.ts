@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import { givenUp } from '../../plugins/transport/outcomes.ts'
 import type { Outcome } from '../../plugins/upstreams/contract.ts'
+import { silenceOf } from '../../plugins/upstreams/evidence.ts'
+import type { AttemptRecord } from '../../plugins/upstreams/exchange.ts'
 import { startFaulty, wire } from '../support/faulty.ts'
 import { eventually, gatewayTo, idle, inflight, rawClient } from './support.ts'
 
@@ -125,4 +128,16 @@ test('pipelined requests are answered in their order', async (t) => {
   client.socket.write(get('/first') + get('/second') + get('/third'))
   await client.until('/third')
   assert.deepEqual(client.received.match(/\/(first|second|third)/g), ['/first', '/second', '/third'])
+})
+
+test('what a client had waited for when it gave up is told; not if it was slow itself, or an answer had begun', (t) => {
+  t.mock.method(performance, 'now', () => 5000)
+  const record = { startedAt: 1000, sentAt: 2000 } as AttemptRecord
+  const taken = (at: number) => ({ takenAt: () => at })
+  const silentMs = (outcome: Outcome) => silenceOf(outcome)
+  assert.equal(silentMs(givenUp(true, record)), 3000)
+  assert.equal(silentMs(givenUp(true, { ...record, sentAt: undefined })), 4000, 'it never got a connection')
+  assert.equal(silentMs(givenUp(true, record, taken(4500))), 500, 'the target took a piece of the body then')
+  assert.equal(silentMs(givenUp(true, record, taken(5000))), 0, 'it is the client that is waited for')
+  assert.equal(silentMs(givenUp(false, record)), undefined)
 })

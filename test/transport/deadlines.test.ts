@@ -147,7 +147,11 @@ test('a client that stops in the middle of its upload is not the target’s fail
   assert.deepEqual(outcomes, [])
   client.socket.destroy()
   await idle(gateway)
-  assert.deepEqual(outcomes, [{ kind: 'abandoned' }])
+  assert.deepEqual(
+    outcomes,
+    [{ kind: 'abandoned', silentMs: 0 }],
+    'it was not silent: it had nothing to answer yet',
+  )
 })
 
 test('after a whole upload the response deadline counts from its end', async (t) => {

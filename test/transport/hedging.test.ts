@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Outcome, Target } from '../../plugins/upstreams/contract.ts'
+import { evidenceAgainst, silenceOf } from '../../plugins/upstreams/evidence.ts'
 import { startFaulty, wire } from '../support/faulty.ts'
 import { deadOrigin } from '../support/target.ts'
 import { ask, eventually, gatewayTo, idle, rawClient } from './support.ts'
@@ -65,7 +66,9 @@ test('the first attempt may still win; the hedge then says nothing against its t
   assert.equal(body.toString(), 'first')
   assert.equal(quick.requests.length, 1)
   await eventually(() => outcomes.length === 2, 'both have ended')
-  assert.deepEqual(outcomes.find(([origin]) => origin === quick.origin)?.[1], { kind: 'abandoned' })
+  const lost = outcomes.find(([origin]) => origin === quick.origin)?.[1] as Outcome
+  assert.equal(lost.kind, 'abandoned')
+  assert.equal(evidenceAgainst(lost), undefined)
   await idle(gateway)
 })
 
@@ -92,6 +95,70 @@ test('an error of the server’s does not win while the other attempt is under w
   const { status, body } = await ask(gateway.port)
   assert.equal(`${status} ${body}`, '200 late')
   await idle(gateway)
+})
+
+const OOPS = 'HTTP/1.1 500 Oops\nX-Of: first\nContent-Type: text/plain\nContent-Length:'
+const BESIDE = { failover: { retries: 1, hedge: { after: '30ms', minPerSecond: 1000 } } }
+
+test('an error that was put aside is the answer, with all that belongs to it, if no other one comes', async (t) => {
+  const { quick, gateway, outcomes } = await pair(
+    t,
+    ({ socket }) => setTimeout(() => socket.write(wire(`${OOPS} 4`, 'oops')), 80),
+    { second: '' },
+  )
+  const { status, body, headers } = await ask(gateway.port)
+  assert.equal(`${status} ${body} ${headers['x-of']}`, '500 oops first')
+  await eventually(() => quick.open.size === 0, 'the hedge is cancelled')
+  await idle(gateway)
+  const hedge = outcomes.find(([origin]) => origin === quick.origin)?.[1]
+  assert.ok(hedge?.kind === 'abandoned' && (hedge.silentMs as number) > 500, 'its silence is told')
+  assert.equal(outcomes.length, 2)
+})
+
+test('or if the other one fails: at once if it is whole, and else when it is', async (t) => {
+  for (const [when, rest] of [
+    ['at once', ''],
+    ['later', 's'],
+  ] as const) {
+    await t.test(when, async (t) => {
+      const slow = ({ socket }: { socket: import('node:net').Socket }) => {
+        setTimeout(() => socket.write(wire(`${OOPS} ${4 + rest.length}`, 'oops')), 60)
+        if (rest !== '') setTimeout(() => socket.write(rest), 300)
+      }
+      const { quick, gateway } = await pair(t, slow, { second: '', upstream: BESIDE })
+      const asked = ask(gateway.port)
+      await quick.arrived(1)
+      setTimeout(() => {
+        for (const socket of quick.open) socket.destroy()
+      }, 120)
+      const from = performance.now()
+      const { status, body } = await asked
+      assert.equal(`${status} ${body}`, `500 oops${rest}`)
+      if (rest === '') assert.ok(performance.now() - from < 900, 'it has not waited for its time')
+      await idle(gateway)
+    })
+  }
+})
+
+test('one that is too large to be kept is not the answer, nor one that breaks', async (t) => {
+  for (const [what, head, body] of [
+    ['too large', `${OOPS} 200000`, 'x'.repeat(200_000)],
+    ['broken', `${OOPS} 50`, 'half'],
+  ] as const) {
+    await t.test(what, async (t) => {
+      const slow = ({ socket }: { socket: import('node:net').Socket }) => {
+        setTimeout(() => socket.end(wire(head, body)), 60)
+      }
+      const { quick, gateway } = await pair(t, slow, { second: '', upstream: BESIDE })
+      const asked = ask(gateway.port)
+      await quick.arrived(1)
+      setTimeout(() => {
+        for (const socket of quick.open) socket.destroy()
+      }, 150)
+      assert.equal((await asked).status, 502)
+      await idle(gateway)
+    })
+  }
 })
 
 test('an attempt that fails waits for the other one, and no third is made', async (t) => {
@@ -149,9 +216,14 @@ test('a client that leaves ends both attempts', async (t) => {
   await idle(gateway)
   await eventually(() => slow.open.size + quick.open.size === 0, 'both connections are closed')
   assert.deepEqual(
-    outcomes.map(([, outcome]) => outcome),
-    [{ kind: 'abandoned' }, { kind: 'abandoned' }],
+    outcomes.map(([, outcome]) => [outcome.kind, evidenceAgainst(outcome)]),
+    [
+      ['abandoned', undefined],
+      ['abandoned', undefined],
+    ],
   )
+  const [first = 0, hedge = 0] = outcomes.map(([, outcome]) => silenceOf(outcome))
+  assert.ok(first > hedge && hedge >= 0, 'what it had waited for is told')
 })
 
 test('the whole of the time being over ends both, and each target is told', async (t) => {

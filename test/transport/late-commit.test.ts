@@ -167,7 +167,7 @@ test('an answer that goes on coming is streamed, though a hedge is still under w
 test('how long half an answer is held: for a hedge, and no longer than one would take', () => {
   const half = {
     quietMs: 50,
-    latencyMs: 100,
+    usualMs: 200,
     gatherWithin: 50,
     besideMs: undefined,
     hedgeInMs: Number.POSITIVE_INFINITY,
@@ -179,4 +179,6 @@ test('how long half an answer is held: for a hedge, and no longer than one would
   assert.equal(holdFor({ ...half, besideMs: 245 }), 5)
   assert.equal(holdFor({ ...half, besideMs: 250 }), 0, 'that one is no better')
   assert.equal(holdFor({ ...half, besideMs: 10, quietMs: 24 }), 0, 'it is coming')
+  assert.equal(holdFor({ ...half, besideMs: 10, usualMs: undefined }), 0, 'nobody knows how long that takes')
+  assert.equal(holdFor({ ...half, besideMs: 600, usualMs: 3000 }), 0, 'there is an end to it')
 })

@@ -8,7 +8,7 @@ import { startFaulty, wire } from '../support/faulty.ts'
 import { rawRequest } from '../support/gateway.ts'
 import { startFrames } from '../support/http2-frames.ts'
 import { startTarget } from '../support/target.ts'
-import { ask, type Gateway, gatewayTo, idle } from './support.ts'
+import { ask, eventually, type Gateway, gatewayTo, idle } from './support.ts'
 
 const ODD = [600, 799, 999]
 
@@ -60,13 +60,43 @@ for (const version of ['HTTP/1.1', 'HTTP/2']) {
   })
 }
 
-test('a status above 599 in answer to an upgrade is a failed attempt', async (t) => {
-  const odd = await startFaulty(t, ({ socket }) => socket.write(wire('HTTP/1.1 600 Odd\nContent-Length: 0')))
-  const { gateway, outcomes } = await over(t, [odd.origin], {}, { upgrade: ['websocket'] })
+test('a status below 100 is a failed attempt, and leaves no client waiting', async (t) => {
+  const plain = await startFaulty(t, ({ socket }) =>
+    socket.write(wire('HTTP/1.1 099 Odd\nContent-Length: 0')),
+  )
+  const frames = await startFrames(t, (stream) => stream.head({ status: '099', end: true }))
+  for (const [origin, http2] of [
+    [plain.origin, false],
+    [frames.origin, true],
+  ] as const) {
+    const { gateway, outcomes } = await over(t, [origin], { http2, failover: { retries: 0 } })
+    assert.equal((await ask(gateway.port)).status, 502)
+    // nghttp2 resets such a stream itself.
+    assert.deepEqual(reasons(outcomes), [http2 ? 'reset' : 'protocol'])
+    await idle(gateway)
+  }
+})
+
+for (const status of ['600', '099'])
+  test(`a status ${status} in answer to an upgrade is a failed attempt`, async (t) => {
+    const odd = await startFaulty(t, ({ socket }) =>
+      socket.write(wire(`HTTP/1.1 ${status} Odd\nContent-Length: 0`)),
+    )
+    const { gateway, outcomes } = await over(t, [odd.origin], {}, { upgrade: ['websocket'] })
+    const handshake = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'
+    const answer = await rawRequest(gateway.port, handshake)
+    assert.match(answer, /^HTTP\/1.1 502 .*GTW_UPSTREAM_PROTOCOL/s)
+    assert.ok(reasons(outcomes).every((reason) => reason === 'protocol'))
+    await idle(gateway)
+  })
+
+test('a phrase that HTTP does not allow in the answer to an upgrade ends no process', async (t) => {
+  const odd = await startFaulty(t, ({ socket }) =>
+    socket.end(wire('HTTP/1.1 101 Switching\x01\nUpgrade: websocket\nConnection: upgrade')),
+  )
+  const { gateway } = await over(t, [odd.origin], {}, { upgrade: ['websocket'] })
   const handshake = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'
-  const answer = await rawRequest(gateway.port, handshake)
-  assert.match(answer, /^HTTP\/1.1 502 .*GTW_UPSTREAM_PROTOCOL/s)
-  assert.ok(reasons(outcomes).every((reason) => reason === 'protocol'))
+  assert.match(await rawRequest(gateway.port, handshake), /^HTTP\/1\.1 101 Switching Protocols\r\n/)
   await idle(gateway)
 })
 
@@ -80,6 +110,18 @@ test('interim answers of any kind are not the answer', async (t) => {
   const { gateway } = await over(t, [target.origin])
   const { status, headers, body } = await ask(gateway.port)
   assert.deepEqual([status, headers['x-soon'], String(body)], [200, undefined, 'ok'])
+})
+
+test('an answer that is not wanted and does not end gives its connection and its place back soon', async (t) => {
+  const stalling = await startFaulty(t, ({ socket }) =>
+    socket.write(wire('HTTP/1.1 503 Busy\nContent-Length: 1000', 'half of it')),
+  )
+  const good = await startTarget(t)
+  const { gateway, outcomes } = await over(t, [stalling.origin, good.origin], { timeouts: { idle: '10m' } })
+  assert.equal(String((await ask(gateway.port)).body), 'ok')
+  await idle(gateway)
+  await eventually(() => stalling.open.size === 0, 'its connection is closed')
+  assert.deepEqual(reasons(outcomes), ['answered', 'answered'])
 })
 
 async function headHttp2({ url }: Gateway): Promise<http2.IncomingHttpHeaders> {

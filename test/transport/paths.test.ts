@@ -104,8 +104,35 @@ test('a Host that is none is a 400: an upstream might read another one in it', a
     const answer = await rawRequest(port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
     assert.match(answer, /^HTTP\/1\.1 400 /, host)
   }
+  // An upstream that takes no notice of brackets, or of a second port, would read another name in these.
+  for (const host of [
+    '[b.example]',
+    '[cafe.de]',
+    '[1.2.3.4]',
+    '[::1',
+    '[::1]x',
+    '[:::]',
+    '[]',
+    '::1',
+    'b:1:2',
+    'b:x',
+  ]) {
+    const answer = await rawRequest(port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+    assert.match(answer, /^HTTP\/1\.1 400 /, host)
+  }
   assert.equal(target.seen.length, 0)
-  for (const host of ['b', 'B.example.com.:80', '[::1]:80', '', 'a_b-c~d.example', '*.x', "!$&'()+;="]) {
+  for (const host of [
+    'b',
+    'B.example.com.:80',
+    '[::1]:80',
+    '[::FFFF:1.2.3.4]',
+    'b:',
+    '1.2.3.4:8080',
+    '',
+    'a_b-c~d.example',
+    '*.x',
+    "!$&'()+;=",
+  ]) {
     const answer = await rawRequest(port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
     assert.match(answer, /^HTTP\/1\.1 200 /, host)
   }

@@ -1,8 +1,31 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { once } from 'node:events'
+import { connect, createServer, type ServerHttp2Session } from 'node:http2'
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
+import type { Outcome } from '../../plugins/upstreams/contract.ts'
 import { rawRequest } from '../support/gateway.ts'
+import { portFor } from '../support/ports.ts'
 import { startTarget } from '../support/target.ts'
-import { ask, gatewayTo } from './support.ts'
+import { ask, gatewayTo, idle } from './support.ts'
+
+/** With prior knowledge; says `ok` once it has the body. */
+async function startHttp2Target(t: TestContext): Promise<{ origin: string; bodies: string[] }> {
+  const bodies: string[] = []
+  const sessions = new Set<ServerHttp2Session>()
+  const server = createServer({ settings: { maxHeaderListSize: 1_000_000 } }, async (request, response) => {
+    bodies.push(await text(request))
+    response.end('ok')
+  })
+  server.on('session', (session) => sessions.add(session))
+  const port = await portFor(server)
+  t.after(() => {
+    for (const session of sessions) session.destroy()
+    server.close()
+  })
+  return { origin: `http://127.0.0.1:${port}`, bodies }
+}
 
 for (const [name, headers] of Object.entries({
   'Keep-Alive': { 'Keep-Alive': 'timeout=5', Connection: 'keep-alive' },
@@ -143,6 +166,120 @@ test('headers named like properties of an object pass like any other', async (t)
   assert.match(text, /^HTTP\/1\.1 200 /)
   assert.match(text, /constructor\n1/)
   assert.match(text, /hasownproperty\n3/)
+})
+
+test('headers named like properties of an object pass where the route edits headers too', async (t) => {
+  const target = await startTarget(t)
+  const { port } = await gatewayTo(t, target.origin, {
+    route: { requestHeaders: { set: { 'x-set': '1' }, add: { valueOf: '2', constructor: '3' } } },
+  })
+  const head = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n'
+  assert.match(await rawRequest(port, `${head}Constructor: 1\r\nToString: 2\r\n\r\n`), /^HTTP\/1\.1 200 /)
+  const [first] = target.seen
+  assert.equal(first?.headers['constructor'], '1, 3')
+  assert.equal(first?.headers['tostring'], '2')
+  assert.equal(first?.headers['valueof'], '2')
+})
+
+test('a length with zeros before it is a length like any other', async (t) => {
+  const target = await startTarget(t)
+  const plain = await startHttp2Target(t)
+  for (const [origin, http2] of [
+    [target.origin, false],
+    [plain.origin, true],
+  ] as const) {
+    for (const replayBody of [0, '64KiB']) {
+      const { port } = await gatewayTo(t, origin, {
+        upstream: { http2 },
+        server: { replayBody, http2: true },
+      })
+      const head = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n'
+      const zeros = '0'.repeat(40)
+      assert.match(
+        await rawRequest(port, `${head}Content-Length: ${zeros}5\r\n\r\nhello`),
+        /^HTTP\/1\.1 200 /,
+      )
+      assert.match(await rawRequest(port, `${head}Content-Length: ${zeros}\r\n\r\n`), /^HTTP\/1\.1 200 /)
+      const session = connect(`http://127.0.0.1:${port}`)
+      t.after(() => session.destroy())
+      const [answer] = await once(session.request({ ':path': '/', 'content-length': zeros }), 'response')
+      assert.equal(answer[':status'], 200)
+    }
+  }
+  assert.deepEqual(
+    target.seen.map(({ headers, body }) => [headers['content-length'], body]),
+    [...Array(2)].flatMap(() => [
+      ['5', 'hello'],
+      ['0', ''],
+      ['0', ''],
+    ]),
+  )
+  assert.deepEqual(
+    plain.bodies,
+    [...Array(2)].flatMap(() => ['hello', '', '']),
+  )
+})
+
+for (const http2 of [false, true]) {
+  for (const [name, header] of Object.entries({
+    'a header that HTTP does not allow': ['x-plugin', 'a\nb'],
+    'an Expect': ['expect', '100-continue'],
+    'a second length': ['content-length', '7'],
+  })) {
+    test(`a plugin that gives a request ${name} fails that request, and no target (${http2 ? 2 : 1})`, async (t) => {
+      const target = http2 ? await startHttp2Target(t) : await startTarget(t)
+      const outcomes: Outcome[] = []
+      const gateway = await gatewayTo(t, [target.origin, target.origin.replace('127.0.0.1', 'localhost')], {
+        upstream: { http2 },
+        use: async (app) => {
+          app.upstreams.subscribe((_target, outcome) => outcomes.push(outcome))
+          app.onAttempt((request, _record, headers) => {
+            if (request.method === 'POST') headers.push(...header)
+          })
+        },
+      })
+      for (const body of ['hi', Readable.from(['h', 'i'])]) {
+        const answer = await ask(gateway.port, {
+          method: 'POST',
+          body,
+          headers:
+            typeof body === 'string'
+              ? { 'content-length': '2' }
+              : { 'content-length': '2', 'x-streamed': '1' },
+        })
+        assert.equal(answer.status, 500)
+        assert.match(String(answer.body), /GTW_INTERNAL/)
+      }
+      assert.deepEqual(
+        outcomes.map(({ kind }) => kind),
+        ['abandoned', 'abandoned'],
+      )
+      assert.equal((await ask(gateway.port)).status, 200)
+      await idle(gateway)
+    })
+  }
+}
+
+test('headers that are too large for a target of HTTP/2 are the client’s fault, and fail nobody beside it', async (t) => {
+  const target = await startHttp2Target(t)
+  const outcomes: Outcome[] = []
+  const gateway = await gatewayTo(t, target.origin, {
+    upstream: { http2: true },
+    server: { headerLimit: '1MiB' },
+    use: async (app) => app.upstreams.subscribe((_target, outcome) => outcomes.push(outcome)),
+  })
+  const sized = (count: number) => ({ 'x-large': Array(count).fill('x'.repeat(1000)) })
+  const others = Array.from({ length: 5 }, () => ask(gateway.port, { method: 'POST', body: 'hi' }))
+  const { status, body } = await ask(gateway.port, { headers: sized(80) })
+  assert.equal(status, 431)
+  assert.match(String(body), /headers are too large.*GTW_BAD_REQUEST/)
+  for (const answer of await Promise.all(others)) assert.equal(answer.status, 200)
+  assert.equal((await ask(gateway.port, { headers: sized(40) })).status, 200)
+  assert.deepEqual(
+    outcomes.map(({ kind }) => kind).filter((kind) => kind !== 'answered'),
+    ['abandoned'],
+  )
+  await idle(gateway)
 })
 
 test('the Host is the client’s by default and the target’s own where the config says so', async (t) => {

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { AttemptLoop } from '../../plugins/transport/loop.ts'
+import { failed } from '../../plugins/transport/outcomes.ts'
+import type { Running } from '../../plugins/transport/running.ts'
+import type { Lease } from '../../plugins/upstreams/contract.ts'
 import { startFaulty } from '../support/faulty.ts'
 import { deadOrigin, startTarget } from '../support/target.ts'
 import { ask, gatewayTo } from './support.ts'
@@ -66,4 +70,52 @@ test('an empty chunked body is sent again empty, and does not wait for an end th
     assert.equal(status, 200)
   }
   assert.equal(bad.requests.length, 1)
+})
+
+/** A loop that tells what was made of it. */
+class Told extends AttemptLoop {
+  readonly made: Running[] = []
+  refused = 0
+
+  begin(): void {
+    this.launch(this.lease(), 'first')
+  }
+
+  stop(): void {
+    this.end()
+    this.refuse()
+  }
+
+  protected attempt(lease: Lease): Running {
+    const one = { lease, record: {}, startedAt: 0, requestSent: false, over: false, send() {}, abandon() {} }
+    this.made.push(one as Partial<Running> as Running)
+    return one as Partial<Running> as Running
+  }
+
+  protected replayable(): boolean {
+    return true
+  }
+
+  protected hedgeable(): boolean {
+    return false
+  }
+
+  protected refuse(): void {
+    this.refused++
+  }
+}
+
+test('a request whose time is over between a failed attempt and the next one has no next one', async () => {
+  const lease = (): Partial<Lease> => ({ target: {} as never, release() {} })
+  const route = {
+    upstream: { lease, offers: () => true },
+    failover: () => ({ decide: () => ({ retry: true, delayMs: 0 }) }),
+  }
+  const loop = new Told(route as never, { upstream: 'main', key: '' } as never, 'GET', true)
+  loop.begin()
+  const gone = new Error('gone')
+  loop.lost(loop.made[0] as Running, gone, failed(gone, false, 1))
+  loop.stop()
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+  assert.deepEqual([loop.made.length, loop.refused], [1, 1])
 })

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { Writable } from 'node:stream'
 import { test } from 'node:test'
+import { AnswerStream } from '../../plugins/transport/answer.ts'
 import { startFaulty, wire } from '../support/faulty.ts'
 import { ask, gatewayTo, idle, rawClient, settledCount } from './support.ts'
 
@@ -174,4 +177,34 @@ test('a target that dies before the body of a small answer is whole is a 502', a
   assert.equal(JSON.parse(body.toString()).status, 502)
   assert.ok(complete)
   await idle(gateway)
+})
+
+test('a head or trailers that cannot be sent break their answer, and no process', async () => {
+  const fail = (): never => {
+    throw new Error('not to be sent')
+  }
+  for (const [broken, trailers] of [
+    [{ flushHeaders: fail }, undefined],
+    [{ addTrailers: fail, headersSent: true }, { 'x-sum': '1' }],
+    [{ setHeader: fail, headersSent: false }, undefined],
+  ] as const) {
+    const response = Object.assign(new Writable({ write: (_chunk, _encoding, done) => done() }), {
+      req: { method: 'GET', httpVersionMajor: 2 },
+      statusCode: 200,
+      headersSent: false,
+      addTrailers() {},
+      setHeader() {},
+      flushHeaders() {},
+      ...broken,
+    })
+    let cancelled = 0
+    const source = { resume() {}, flows() {}, cancel: () => void cancelled++ }
+    const stream = new AnswerStream(source, 'x-sum')
+    const closed = once(stream, 'error')
+    stream.pipe(response)
+    if (trailers !== undefined) stream.finish(trailers)
+    assert.match(String((await closed)[0]), /not to be sent/)
+    assert.equal(cancelled, trailers === undefined ? 1 : 0)
+    assert.equal(response.writableEnded, false, 'it does not look whole')
+  }
 })

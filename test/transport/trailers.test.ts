@@ -10,7 +10,7 @@ import { startFaulty, wire } from '../support/faulty.ts'
 import { rawRequest } from '../support/gateway.ts'
 import { portFor } from '../support/ports.ts'
 import { listen, startTarget } from '../support/target.ts'
-import { gatewayTo, idle } from './support.ts'
+import { ask, gatewayTo, idle } from './support.ts'
 
 const HEAD = 'HTTP/1.1 200 OK\nContent-Type: text/plain\nTransfer-Encoding: chunked'
 const END = '0\r\nX-Sum: 1\r\nX-Twice: a\r\nX-Twice: b\r\n'
@@ -192,6 +192,25 @@ test('a call as gRPC makes it: HTTP/2 on both sides, its status behind the body 
   // The same answer for a client of HTTP/1.1.
   const answer = await rawRequest(port, chunked('').replace('POST /', 'POST /s/m'))
   assert.match(answer, /\r\n0\r\ngrpc-status: 0\r\ngrpc-message: fine\r\n\r\n$/)
+})
+
+test('a large answer of HTTP/2 with trailers is whole, however slowly its client takes it', async (t) => {
+  const target = await grpcTarget(t, (stream) => {
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+    stream.end(Buffer.alloc(300_000, 'x'))
+  })
+  const gateway = await gatewayTo(t, target.origin, { server: { http2: true }, upstream: { http2: true } })
+  const client = client2(t, gateway.port)
+  for (let i = 0; i < 5; i++) {
+    const call = client.request({ ':path': '/' })
+    const trailers = once(call, 'trailers')
+    assert.equal((await text(call)).length, 300_000)
+    assert.equal((await trailers)[0]['grpc-status'], '0')
+    const { body, complete } = await ask(gateway.port)
+    assert.deepEqual([body.length, complete], [300_000, true])
+  }
+  await idle(gateway)
 })
 
 test('trailers cross from HTTP/2 to HTTP/1.1 and back', async (t) => {

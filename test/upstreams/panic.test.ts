@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { HealthSource, Target, Veto } from '../../plugins/upstreams/contract.ts'
+import type { Target, Upstream } from '../../plugins/upstreams/contract.ts'
+import type { HealthSource, Veto } from '../../plugins/upstreams/health-source.ts'
 import { Registry } from '../../plugins/upstreams/registry.ts'
 import { inPanic } from '../../plugins/upstreams/tiers.ts'
 import { seededDice, virtualClock } from '../support/dice.ts'
@@ -178,6 +179,36 @@ describe('fail-back', () => {
   })
 })
 
+describe('a tier that was emptied within failBackAfter', () => {
+  for (const [how, empty] of [
+    ['drained', (users, target) => void users.drain(target)],
+    ['removed', (users, target) => void users.remove(target)],
+  ] as const satisfies [string, (users: Upstream, target: Target) => void][]) {
+    it(`does not have a snapshot built for every request from then on: ${how}`, () => {
+      const { registry, users, veto, allow, clock, at } = upstreamOf([0, 1], { failBackAfter: 10_000 })
+      let builds = 0
+      registry.defineBalancer('counting', () => ({
+        onTargets: () => void builds++,
+        pick: (candidates) => candidates[0],
+      }))
+      registry.balance('users', 'counting', {})
+      pickOnce(users)
+      veto(0)
+      pickOnce(users)
+      allow(0)
+      pickOnce(users)
+      clock.advance(1000)
+      empty(users, at(0))
+      pickOnce(users)
+      clock.advance(60_000)
+      pickOnce(users)
+      const before = builds
+      for (let i = 0; i < 100; i++) pickOnce(users)
+      assert.equal(builds, before)
+    })
+  }
+})
+
 describe('a tier in reserve', () => {
   it('is asked when all of the tier in use was tried, or is full', () => {
     const { users, at } = upstreamOf([0, 1], { capacity: 1 })
@@ -237,6 +268,24 @@ describe('signs of life', () => {
     second.release()
     assert.equal(target.inflight, 0)
   })
+
+  for (const [reason, heard] of [
+    ['reset', true],
+    ['protocol', true],
+    ['timeout', false],
+    ['overflow', false],
+  ] as const) {
+    it(`an attempt that failed by ${reason} is ${heard ? 'one' : 'none'}`, () => {
+      const { users, at, clock } = upstreamOf([0])
+      const since = clock.now()
+      const [waits, failed] = [leased(users.lease(request())), leased(users.lease(request()))]
+      clock.advance(5)
+      failed.settle({ kind: 'failed', reason, requestSent: true, latencyMs: 5 })
+      assert.deepEqual([at(0).waiting, at(0).quietSince], [1, heard ? since + 5 : since])
+      waits.release()
+      failed.release()
+    })
+  }
 
   it('a hedge has to go elsewhere, and is not placed where all were tried', () => {
     const { users, at } = upstreamOf([0, 0])

@@ -71,6 +71,23 @@ describe('shares below 1', () => {
   })
 })
 
+describe('what no policy places', () => {
+  it('is not all left to the neighbours of those that are busy', () => {
+    const made = house([0, 0, 0, 0, 0, 0, 0, 0])
+    // A policy that names only what may not be had: the registry looks itself.
+    made.registry.defineBalancer('nobody', () => ({ pick: () => undefined as never }))
+    made.registry.balance('users', 'nobody', {})
+    for (let i = 0; i < 4; i++) {
+      const lease = leased(
+        made.users.lease({ ...request(), tried: new Set(made.targets.filter((_, other) => other !== i)) }),
+      )
+      assert.equal(lease.target, made.targets[i])
+    }
+    const counts = countPicks(made.users, N)
+    for (const count of counts.slice(4)) assertShare(count, N, 1 / 4)
+  })
+})
+
 describe('one whole target among thousands of which each gets next to nothing', () => {
   it('gets its part and not all that comes, and nobody is looked for among all', () => {
     for (const policy of ['in turn', 'random']) {

@@ -127,7 +127,7 @@ describe('adding', () => {
 
   it('refuses weights and tiers that are none', () => {
     const { users } = registryOf([0])
-    for (const weight of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
+    for (const weight of [-1, Number.NaN, Number.POSITIVE_INFINITY, 1_000_001, 1.7e308]) {
       assert.throws(() => users.add({ origin: originOf(5), weight }), /weight must be 0 or more/)
       assert.throws(() => users.setWeight(users.targets[0] as Target, weight), /weight must be 0 or more/)
     }

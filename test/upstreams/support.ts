@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { HealthSource, Lease, LeaseRequest, Target } from '../../plugins/upstreams/contract.ts'
+import type { Lease, LeaseRequest, Target } from '../../plugins/upstreams/contract.ts'
+import type { HealthSource } from '../../plugins/upstreams/health-source.ts'
 import { Registry } from '../../plugins/upstreams/registry.ts'
 import { seededDice, virtualClock } from '../support/dice.ts'
 
@@ -14,7 +15,9 @@ export function registryOf(
 ) {
   const clock = virtualClock()
   const targets = tiers.map((tier, i) => ({ origin: originOf(i), tier }))
-  const registry = new Registry({ now: clock.now, random }, { users: { targets, capacity, panicThreshold } })
+  const specs = { users: { targets, capacity, panicThreshold } }
+  // Faults of policies cost no request: what they are told with is another test's business.
+  const registry = new Registry({ now: clock.now, random }, specs, () => {})
   return { registry, users: registry.upstream('users'), clock }
 }
 

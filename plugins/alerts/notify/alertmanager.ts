@@ -1,5 +1,6 @@
 import type { Alert } from '../engine/alert.ts'
 import type { Labels } from '../rules/rule.ts'
+import type { Topic } from './delivery.ts'
 import { annotationsOf, type Written } from './notification.ts'
 
 /** What `POST /api/v2/alerts` takes. */
@@ -27,37 +28,57 @@ interface Known {
  * for long for resolved. So one that is silenced here is held back only if it was never told of: the Alertmanager has
  * silences of its own for the others. If the gateway goes down, its alerts end there by themselves (`endsAt`).
  */
-export class AlertmanagerFeed {
+export class AlertmanagerFeed implements Topic<readonly Alert[]> {
+  readonly every = RESEND_MS
+  dueAt = 0
+  failures = 0
+  readonly #silenced: (alert: Alert) => boolean
   readonly #known = new Map<Alert, Known>()
   #changed = false
   #sentAt = Number.NEGATIVE_INFINITY
 
-  fired(alert: Alert): void {
+  constructor(silenced: (alert: Alert) => boolean) {
+    this.#silenced = silenced
+  }
+
+  fired(alert: Alert, now: number): void {
     this.#known.set(alert, { endedAt: undefined, posted: false })
-    this.#changed = true
+    this.#change(now)
   }
 
   resolved(alert: Alert, now: number): void {
     const known = this.#known.get(alert)
-    if (known?.posted !== true) this.#known.delete(alert)
-    else {
-      known.endedAt = now
-      this.#changed = true
-    }
+    if (known === undefined) return
+    known.endedAt = now
+    this.#change(now)
   }
 
-  /** All that is to be sent now; undefined if there is no need. */
-  due(now: number, silenced: (alert: Alert) => boolean): readonly Alert[] | undefined {
+  #change(now: number): void {
+    this.#changed = true
+    // After a failure its pause counts: it will hear of this too.
+    if (this.failures === 0) this.dueAt = now
+  }
+
+  /** All that is to be sent now. */
+  news(now: number): readonly Alert[] | undefined {
     const due: Alert[] = []
     for (const [alert, { endedAt, posted }] of this.#known) {
-      if (endedAt !== undefined && now - endedAt > RESOLVED_FOR_MS) this.#known.delete(alert)
-      else if (posted || !silenced(alert)) due.push(alert)
+      // What ended before it was told of is not worth telling.
+      if (endedAt !== undefined && (!posted || now - endedAt > RESOLVED_FOR_MS)) this.#known.delete(alert)
+      else if (posted || !this.#silenced(alert)) due.push(alert)
     }
-    if (due.length === 0 || (!this.#changed && now - this.#sentAt < RESEND_MS)) return undefined
-    for (const alert of due) (this.#known.get(alert) as Known).posted = true
+    const again = this.#changed || this.failures > 0 || now - this.#sentAt >= RESEND_MS
+    if (due.length === 0 || !again) return undefined
     this.#changed = false
-    this.#sentAt = now
     return due
+  }
+
+  delivered(sent: readonly Alert[], now: number): void {
+    this.#sentAt = now
+    for (const alert of sent) {
+      const known = this.#known.get(alert)
+      if (known !== undefined) known.posted = true
+    }
   }
 }
 

@@ -1,119 +1,152 @@
 import type { PolicyContext } from '../../upstreams/contract.ts'
 
-/** How a try went: `again` if another one may do better. */
-export type Delivered =
-  | { readonly ok: true }
-  | { readonly ok: false; readonly again: boolean; readonly why: string }
+/** How a try went. */
+export type Delivered = { readonly ok: true } | { readonly ok: false; readonly why: string }
+
+/** What a receiver is told of by itself, at its own pace: a group of alerts, or all that an Alertmanager knows. */
+export interface Topic<T> {
+  /** Monotonic milliseconds: when it is looked at next. */
+  dueAt: number
+  /** Milliseconds from one look to the next. */
+  readonly every: number
+  /** Tries that have failed since it was last settled. */
+  failures: number
+  /** What is to be told, as things stand now; undefined if there is nothing new. */
+  news(now: number): T | undefined
+  /** Only what was delivered has been told. @param now when it was news */
+  delivered(message: T, now: number): void
+}
 
 export interface DeliveryPorts<T> extends PolicyContext {
-  /** One try. Never rejects. To be given up when the signal says so. */
+  /** One try. Never rejects. */
   send(message: T): Promise<Delivered>
   /** Runs something later; returns what cancels it. */
   after(ms: number, run: () => void): () => void
-  /** What became of a try, and of a message in the end. */
-  told(result: 'delivered' | 'failed' | 'dropped', message: T, why: string): void
-}
-
-export interface DeliveryOptions {
-  /** So many messages wait at most. */
-  readonly queue: number
-  /** Milliseconds for which a message is tried again. */
-  readonly retryFor: number
-  /** Only the newest message counts: it says all that those before it said. */
-  readonly newestOnly?: boolean
+  /** What became of a try, or on a stop of what was not delivered. Why is said once as long as it goes on. */
+  told(result: 'delivered' | 'failed' | 'dropped', why: string): void
 }
 
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 60_000
 
-interface Waiting<T> {
-  readonly message: T
-  readonly since: number
-}
-
 /**
- * Messages to one receiver, one at a time and in their order. What fails is tried again after a pause that doubles
- * from 1 s to 1 min, a random half of it taken off, until it is too old. Bounded, and nobody waits for it.
+ * Tells one receiver what is due, one message at a time. As with Alertmanager's groups nothing queues up: a message
+ * says how things stand when it is sent, and what was not delivered is news still. It is tried again after a pause that
+ * doubles from 1 s to 1 min, a random half of it taken off; meanwhile others have their turn. Nobody waits for it.
  */
 export class Delivery<T> {
-  readonly #options: DeliveryOptions
+  readonly #topics: Iterable<Topic<T>>
   readonly #ports: DeliveryPorts<T>
-  readonly #queue: Waiting<T>[] = []
-  #sending: Promise<void> | undefined
-  #tries = 0
-  #cancel: (() => void) | undefined
+  #running: Promise<void> | undefined
+  #telling: Topic<T> | undefined
+  #cancel = (): void => {}
+  /** What was last wrong with the receiver. */
+  #why = ''
+  #lastTry = false
   #over = false
 
-  constructor(options: DeliveryOptions, ports: DeliveryPorts<T>) {
-    this.#options = options
+  constructor(topics: Iterable<Topic<T>>, ports: DeliveryPorts<T>) {
+    this.#topics = topics
     this.#ports = ports
   }
 
+  /** Topics that are about to be told of, or could not be delivered. */
   get waiting(): number {
-    return this.#queue.length
+    const now = this.#ports.now()
+    let waiting = 0
+    for (const topic of this.#topics)
+      if (topic === this.#telling || topic.failures > 0 || topic.dueAt <= now) waiting++
+    return waiting
   }
 
-  push(message: T): void {
-    const { queue, newestOnly = false } = this.#options
-    // The first one may be under way: it is left to its fate.
-    const kept = this.#sending === undefined ? 0 : 1
-    if (newestOnly) this.#queue.length = Math.min(this.#queue.length, kept)
-    else if (this.#queue.length >= queue + kept) {
-      const [oldest] = this.#queue.splice(kept, 1) as [Waiting<T>]
-      this.#ports.told('dropped', oldest.message, `${queue} are waiting already`)
-    }
-    this.#queue.push({ message, since: this.#ports.now() })
-    if (this.#cancel === undefined || this.#over) this.#next()
-  }
-
-  /** No more pauses: what waits is tried once more, until nothing is left. What fails now is dropped. */
-  async finish(): Promise<void> {
-    this.#over = true
-    this.#cancel?.()
-    this.#cancel = undefined
-    this.#next()
-    while (this.#sending !== undefined) await this.#sending
-  }
-
-  /** Drops what waits. */
-  giveUp(why: string): void {
-    this.#over = true
-    this.#cancel?.()
-    for (const { message } of this.#queue.splice(0)) this.#ports.told('dropped', message, why)
-  }
-
-  #next(): void {
-    const head = this.#queue[0]
-    if (head === undefined || this.#sending !== undefined) return
-    this.#sending = this.#ports.send(head.message).then((delivered) => {
-      this.#sending = undefined
-      this.#settle(head, delivered)
+  /** To be called when there may be something to tell sooner than there was; else it wakes up by itself. */
+  wake(): void {
+    if (this.#running !== undefined || this.#lastTry) return
+    this.#cancel()
+    this.#running = this.#run().then(() => {
+      this.#running = undefined
+      this.#sleep()
     })
   }
 
-  #settle(head: Waiting<T>, delivered: Delivered): void {
-    const { now, random, after, told } = this.#ports
-    // It may have been given up meanwhile.
-    if (this.#queue[0] !== head) {
-      this.#next()
+  /** The last chance: whatever has news is tried once, and no more after that. */
+  async finish(): Promise<void> {
+    this.#lastTry = true
+    this.#cancel()
+    await this.#running
+    for (const topic of [...this.#topics].toSorted(byTurn)) await this.#tell(topic)
+  }
+
+  /** Drops what was not delivered. */
+  giveUp(why: string): void {
+    if (this.#over) return
+    for (const topic of this.#topics)
+      if (topic === this.#telling || topic.news(this.#ports.now()) !== undefined)
+        this.#notDelivered(topic, 'dropped', why)
+    this.#lastTry = true
+    this.#over = true
+    this.#cancel()
+  }
+
+  async #run(): Promise<void> {
+    for (let next = this.#next(); next !== undefined && !this.#lastTry; next = this.#next()) {
+      if (next.dueAt > this.#ports.now()) return
+      await this.#tell(next)
+    }
+  }
+
+  /** Of those that are due the one whose turn it is, else the one that is due first. */
+  #next(): Topic<T> | undefined {
+    const now = this.#ports.now()
+    let next: Topic<T> | undefined
+    for (const topic of this.#topics) {
+      if (next === undefined) next = topic
+      else if (topic.dueAt > now ? topic.dueAt < next.dueAt : next.dueAt > now || byTurn(topic, next) < 0)
+        next = topic
+    }
+    return next
+  }
+
+  #sleep(): void {
+    const next = this.#next()
+    if (next === undefined || this.#lastTry) return
+    this.#cancel = this.#ports.after(Math.max(0, next.dueAt - this.#ports.now()), () => this.wake())
+  }
+
+  async #tell(topic: Topic<T>): Promise<void> {
+    if (this.#over) return
+    const { now, random, send } = this.#ports
+    const began = now()
+    // Before it is sent: what happens meanwhile may make it due earlier.
+    topic.dueAt = began + topic.every
+    const message = topic.news(began)
+    if (message === undefined) {
+      topic.failures = 0
       return
     }
-    if (!delivered.ok) told('failed', head.message, delivered.why)
-    const pause = Math.min(FIRST_PAUSE_MS * 2 ** this.#tries, LONGEST_PAUSE_MS) * (0.5 + random() / 2)
-    const tooOld = now() + pause - head.since > this.#options.retryFor
-    if (!delivered.ok && delivered.again && !tooOld && !this.#over) {
-      // Newer news is better news.
-      if (this.#options.newestOnly === true && this.#queue.length > 1) this.#queue.shift()
-      this.#tries++
-      this.#cancel = after(pause, () => {
-        this.#cancel = undefined
-        this.#next()
-      })
-      return
+    this.#telling = topic
+    const delivered = await send(message)
+    this.#telling = undefined
+    // It was given up meanwhile, and counted as dropped.
+    if (this.#over) return
+    if (delivered.ok) {
+      topic.failures = 0
+      topic.delivered(message, began)
+      this.#ports.told('delivered', '')
+    } else {
+      const longest = Math.min(FIRST_PAUSE_MS * 2 ** topic.failures, LONGEST_PAUSE_MS)
+      topic.dueAt = now() + longest * (0.5 + random() / 2)
+      this.#notDelivered(topic, 'failed', delivered.why)
     }
-    this.#queue.shift()
-    this.#tries = 0
-    told(delivered.ok ? 'delivered' : 'dropped', head.message, delivered.ok ? '' : delivered.why)
-    this.#next()
+  }
+
+  #notDelivered(topic: Topic<T>, result: 'failed' | 'dropped', why: string): void {
+    const goesOn = why === this.#why && [...this.#topics].some(({ failures }) => failures > 0)
+    topic.failures++
+    this.#why = why
+    this.#ports.told(result, goesOn ? '' : why)
   }
 }
+
+/** What has failed less comes first: what a receiver cannot digest must not hold up what it can. */
+const byTurn = (a: Topic<unknown>, b: Topic<unknown>): number => a.failures - b.failures || a.dueAt - b.dueAt

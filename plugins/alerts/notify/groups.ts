@@ -1,5 +1,6 @@
 import type { Alert } from '../engine/alert.ts'
 import type { Labels } from '../rules/rule.ts'
+import type { Topic } from './delivery.ts'
 
 export interface GroupOptions {
   readonly groupBy: readonly string[]
@@ -18,15 +19,65 @@ export interface Due {
   readonly resolved: readonly Alert[]
 }
 
-interface Group {
-  readonly labels: Labels
+type Silenced = (alert: Alert) => boolean
+
+/** Alerts that one receiver is told of together. */
+class Group implements Topic<Due> {
+  readonly #options: GroupOptions
+  readonly #silenced: Silenced
+  readonly #labels: Labels
   /** Those that fire, and those that have been told of and have ended since. */
-  readonly alerts: Set<Alert>
+  readonly alerts = new Set<Alert>()
   /** Of them, those that were told to fire. */
-  readonly told: Set<Alert>
-  /** Monotonic milliseconds: when it is looked at next, and when something was told last. */
+  readonly #told = new Set<Alert>()
+  #toldAt: number
   dueAt: number
-  toldAt: number
+  failures = 0
+
+  constructor(options: GroupOptions, silenced: Silenced, labels: Labels, now: number) {
+    this.#options = options
+    this.#silenced = silenced
+    this.#labels = labels
+    this.#toldAt = now
+    this.dueAt = now + options.groupWait
+  }
+
+  get every(): number {
+    return Math.min(this.#options.groupInterval, this.#options.repeatEvery)
+  }
+
+  news(now: number): Due | undefined {
+    const firing: Alert[] = []
+    const resolved: Alert[] = []
+    let news = false
+    for (const alert of this.alerts) {
+      const known = this.#told.has(alert)
+      if (alert.state === 'firing') {
+        if (this.#silenced(alert)) continue
+        firing.push(alert)
+        news ||= !known
+      } else if (known && this.#options.resolved) resolved.push(alert)
+      // What ended before anyone was told is not worth telling.
+      else this.#forget(alert)
+    }
+    const repeat = firing.length > 0 && now - this.#toldAt >= this.#options.repeatEvery
+    return news || repeat || resolved.length > 0 ? { labels: this.#labels, firing, resolved } : undefined
+  }
+
+  delivered({ firing, resolved }: Due, now: number): void {
+    this.#toldAt = now
+    for (const alert of firing) this.#told.add(alert)
+    for (const alert of resolved) {
+      this.#told.delete(alert)
+      // It may fire anew by now, which is news then.
+      if (alert.state !== 'firing') this.#forget(alert)
+    }
+  }
+
+  #forget(alert: Alert): void {
+    this.alerts.delete(alert)
+    this.#told.delete(alert)
+  }
 }
 
 /**
@@ -34,63 +85,35 @@ interface Group {
  * deduplication (`dispatch.go`, `notify.go`: `DedupStage`). It differs in one point: that an alert is over is told even
  * if it is silenced by then, so that no one waits for the end of something that has ended.
  */
-export class Groups {
+export class Groups implements Iterable<Topic<Due>> {
   readonly #options: GroupOptions
+  readonly #silenced: Silenced
   readonly #groups = new Map<string, Group>()
 
-  constructor(options: GroupOptions) {
+  constructor(options: GroupOptions, silenced: Silenced) {
     this.#options = options
+    this.#silenced = silenced
   }
 
   /** An alert fires. */
   fired(alert: Alert, now: number): void {
-    const { groupBy, groupWait } = this.#options
     const labels: Record<string, string> = {}
     const own = alert.labels
     // Another gateway's group is another group: its end must not be taken for the end of this one.
-    for (const name of [...groupBy, 'instance']) labels[name] = own[name] ?? ''
+    for (const name of [...this.#options.groupBy, 'instance']) labels[name] = own[name] ?? ''
     const key = JSON.stringify(labels)
     let group = this.#groups.get(key)
     if (group === undefined) {
-      group = { labels, alerts: new Set(), told: new Set(), dueAt: now + groupWait, toldAt: now }
+      group = new Group(this.#options, this.#silenced, labels, now)
       this.#groups.set(key, group)
     }
     group.alerts.add(alert)
   }
 
-  /** @param all whatever the groups' time is (the last chance) */
-  due(now: number, silenced: (alert: Alert) => boolean, all = false): Due[] {
-    const due: Due[] = []
+  *[Symbol.iterator](): Generator<Topic<Due>> {
     for (const [key, group] of this.#groups) {
-      if (now < group.dueAt && !all) continue
-      group.dueAt = now + this.#options.groupInterval
-      const one = this.#look(group, now, silenced)
-      if (one !== undefined) due.push(one)
       if (group.alerts.size === 0) this.#groups.delete(key)
+      else yield group
     }
-    return due
-  }
-
-  #look(group: Group, now: number, silenced: (alert: Alert) => boolean): Due | undefined {
-    const { repeatEvery, resolved: tellsResolved } = this.#options
-    const { alerts, told, labels } = group
-    const firing: Alert[] = []
-    const resolved: Alert[] = []
-    let news = false
-    for (const alert of alerts) {
-      if (alert.state !== 'firing') {
-        alerts.delete(alert)
-        // What ended before anyone was told is not worth telling.
-        if (told.delete(alert) && tellsResolved) resolved.push(alert)
-      } else if (!silenced(alert)) {
-        firing.push(alert)
-        news ||= !told.has(alert)
-      }
-    }
-    const repeat = firing.length > 0 && now - group.toldAt >= repeatEvery
-    if (!news && !repeat && resolved.length === 0) return undefined
-    for (const alert of firing) told.add(alert)
-    group.toldAt = now
-    return { labels, firing, resolved }
   }
 }

@@ -2,7 +2,6 @@ import {
   custom,
   duration,
   flag,
-  integer,
   object,
   oneOrMore,
   optional,
@@ -54,8 +53,4 @@ export const receiver = object({
   resolved: withDefault(flag(), true),
   /** For one try. Default 10s. */
   timeout: withDefault(duration({ minimum: '10ms', maximum: '5m' }), '10s'),
-  /** What cannot be delivered is tried again for so long, then dropped. Default 15m. */
-  retryFor: withDefault(duration({ maximum: '1d' }), '15m'),
-  /** So many notifications wait for it at most; then the oldest is dropped. Default 100. */
-  queue: withDefault(integer({ minimum: 1, maximum: 10_000 }), 100),
 })

@@ -1,15 +1,15 @@
+import { messageOf } from '../../config/messages.ts'
 import type { Alert } from '../engine/alert.ts'
 import type { Change } from '../engine/engine.ts'
 import type { AlertsConfig } from '../rules/compile.ts'
-import { AlertmanagerFeed, alertsAddress, type PostedAlert, postedAlert } from './alertmanager.ts'
-import { type Delivered, Delivery, type DeliveryPorts } from './delivery.ts'
-import { Groups } from './groups.ts'
+import { AlertmanagerFeed, alertsAddress, postedAlert } from './alertmanager.ts'
+import { type Delivered, Delivery, type DeliveryPorts, type Topic } from './delivery.ts'
+import { type Due, Groups } from './groups.ts'
 import { type Notification, notificationOf, notified, type Written } from './notification.ts'
 import { matches } from './silences.ts'
 import { slackMessage } from './slack.ts'
 
 export type ReceiverConfig = AlertsConfig['notify'][number]
-type Message = Notification | readonly PostedAlert[]
 
 /** How things leave this process. */
 export interface Outlets {
@@ -25,19 +25,24 @@ export interface Outlets {
   call(run: () => void | Promise<void>, timeout: number): Promise<Delivered>
 }
 
-export interface ReceiverPorts extends Outlets, Pick<DeliveryPorts<Message>, 'now' | 'random' | 'after'> {
+export interface ReceiverPorts extends Outlets, Pick<DeliveryPorts<never>, 'now' | 'random' | 'after'> {
+  /** Milliseconds since 1970. */
+  timeOfDay(): number
   readonly written: Written
   silenced(alert: Alert): boolean
+  /** @param why empty where it has been said */
   told(receiver: string, result: 'delivered' | 'failed' | 'dropped', why: string): void
 }
 
 /** Somebody who is told of alerts. */
 export interface Receiver {
   readonly name: string
+  /** Groups that are about to be told of, or could not be delivered. */
   readonly waiting: number
   hear(change: Change, now: number): void
-  /** Sends what is due. */
-  round(now: number, timeOfDay: number, last?: boolean): void
+  /** To be called after changes: tells what is due, and goes on by itself. */
+  wake(): void
+  /** Tells what has not been told yet, whatever its time; once. */
   finish(): Promise<void>
   giveUp(): void
 }
@@ -60,6 +65,42 @@ function sender(config: ReceiverConfig, ports: ReceiverPorts) {
   }
 }
 
+function receiver<T>(
+  name: string,
+  topics: Iterable<Topic<T>>,
+  hear: Receiver['hear'],
+  send: DeliveryPorts<T>['send'],
+  { where }: ReceiverConfig,
+  { now, random, after, told }: ReceiverPorts,
+): Receiver {
+  const delivery = new Delivery<T>(topics, {
+    now,
+    random,
+    after,
+    // What cannot even be written must not end the process.
+    send: async (message) => {
+      try {
+        return await send(message)
+      } catch (error) {
+        return { ok: false, why: messageOf(error) }
+      }
+    },
+    told: (result, why) => told(name, result, why),
+  })
+  return {
+    name,
+    get waiting() {
+      return delivery.waiting
+    },
+    hear(change, now) {
+      if (matches(where, change.alert.labels)) hear(change, now)
+    },
+    wake: () => delivery.wake(),
+    finish: () => delivery.finish(),
+    giveUp: () => delivery.giveUp('the gateway stops'),
+  }
+}
+
 /** One that is told of groups. */
 function grouped(
   name: string,
@@ -67,31 +108,21 @@ function grouped(
   options: AlertsConfig,
   ports: ReceiverPorts,
 ): Receiver {
-  const groups = new Groups({ ...options, resolved: config.resolved })
-  const delivery = new Delivery<Notification>(config, {
-    now: ports.now,
-    random: ports.random,
-    after: ports.after,
-    send: sender(config, ports),
-    told: (result, _message, why) => ports.told(name, result, why),
-  })
-  return {
+  const groups = new Groups({ ...options, resolved: config.resolved }, ports.silenced)
+  const send = sender(config, ports)
+  return receiver<Due>(
     name,
-    get waiting() {
-      return delivery.waiting
+    groups,
+    ({ kind, alert }, now) => {
+      if (kind === 'fired') groups.fired(alert, now)
     },
-    hear({ kind, alert }, now) {
-      if (kind === 'fired' && matches(config.where, alert.labels)) groups.fired(alert, now)
+    ({ labels, firing, resolved }) => {
+      const alerts = [...firing, ...resolved].map((alert) => notified(alert, ports.written, options.link))
+      return send(notificationOf(name, labels, alerts, options.link))
     },
-    round(now, _timeOfDay, last = false) {
-      for (const { labels, firing, resolved } of groups.due(now, ports.silenced, last)) {
-        const alerts = [...firing, ...resolved].map((alert) => notified(alert, ports.written, options.link))
-        delivery.push(notificationOf(name, labels, alerts, options.link))
-      }
-    },
-    finish: () => delivery.finish(),
-    giveUp: () => delivery.giveUp('the gateway stops'),
-  }
+    config,
+    ports,
+  )
 }
 
 /** An Alertmanager, which is told of all alerts each time. */
@@ -100,40 +131,23 @@ function fed(
   address: string,
   headers: Readonly<Record<string, string>>,
   config: ReceiverConfig,
-  options: AlertsConfig,
+  { evaluateEvery, link }: AlertsConfig,
   ports: ReceiverPorts,
 ): Receiver {
-  const feed = new AlertmanagerFeed()
+  const feed = new AlertmanagerFeed(ports.silenced)
   const url = alertsAddress(address)
-  const delivery = new Delivery<readonly PostedAlert[]>(
-    { ...config, newestOnly: true },
-    {
-      now: ports.now,
-      random: ports.random,
-      after: ports.after,
-      send: (alerts) => ports.post(url, alerts, headers, config.timeout),
-      told: (result, _message, why) => ports.told(name, result, why),
-    },
-  )
-  return {
+  return receiver<readonly Alert[]>(
     name,
-    get waiting() {
-      return delivery.waiting
+    [feed],
+    ({ kind, alert }, now) => feed[kind](alert, now),
+    (alerts) => {
+      const time = ports.timeOfDay()
+      const posted = alerts.map((alert) => postedAlert(alert, time, evaluateEvery, ports.written, link))
+      return ports.post(url, posted, headers, config.timeout)
     },
-    hear({ kind, alert }, now) {
-      if (!matches(config.where, alert.labels)) return
-      if (kind === 'fired') feed.fired(alert)
-      else feed.resolved(alert, now)
-    },
-    round(now, timeOfDay) {
-      const { evaluateEvery, link } = options
-      const due = feed.due(now, ports.silenced)
-      if (due === undefined) return
-      delivery.push(due.map((alert) => postedAlert(alert, timeOfDay, evaluateEvery, ports.written, link)))
-    },
-    finish: () => delivery.finish(),
-    giveUp: () => delivery.giveUp('the gateway stops'),
-  }
+    config,
+    ports,
+  )
 }
 
 /** The receivers of the config; each Alertmanager of a cluster is one of its own. */

@@ -26,9 +26,12 @@ function fits(pattern: string, value: string): boolean {
   return value.length - last.length >= at && value.endsWith(last)
 }
 
-/** Whether the labels are all there and as they should be. */
+/** Whether the labels are all there and as they should be. A label that is empty is not there; only '' asks for that. */
 export function matches(where: Labels, labels: Labels): boolean {
-  return Object.entries(where).every(([name, pattern]) => fits(pattern, labels[name] ?? ''))
+  return Object.entries(where).every(([name, pattern]) => {
+    const value = labels[name] ?? ''
+    return value === '' ? pattern === '' : fits(pattern, value)
+  })
 }
 
 /** So many may be set at run time: what is posted by mistake in a loop must not fill the memory. */

@@ -1,5 +1,5 @@
 import type { Condition, Counter, Gauge, Labels, Rule, Scope, Term, Test } from '../rules/rule.ts'
-import { duration, gaugeSeries, quoted, recordedName, seriesOf, WATCHED } from './names.ts'
+import { duration, gaugeSeries, quoted, recordedName, selected, seriesOf, watchedSeries } from './names.ts'
 
 /** A series that is computed once and used by several rules. */
 export interface Recording {
@@ -22,10 +22,17 @@ export class Printer {
   readonly recordings = new Map<string, Recording>()
   /** What tells gateways apart. */
   readonly #each: readonly string[]
+  readonly #job: string
+  readonly #watchedSeconds: string
 
-  /** @param fleet over all gateways together, instead of one by one as the engine has it */
-  constructor(fleet: boolean) {
-    this.#each = fleet ? [] : ['job', 'instance']
+  /**
+   * @param job what Prometheus calls the gateways of this config
+   * @param fleet over all of them together, instead of one by one as the engine has it
+   */
+  constructor(job: string, fleet: boolean) {
+    this.#job = job
+    this.#each = fleet ? ['job'] : ['job', 'instance']
+    this.#watchedSeconds = watchedSeries(job)
   }
 
   /**
@@ -35,7 +42,13 @@ export class Printer {
   expression({ scope, condition, staysWhile, labels }: Rule): string {
     const starts = this.#condition(condition, scope)
     const { alertname = '', severity = '' } = labels
-    const own = `ALERTS{alertname=${quoted(alertname)},severity=${quoted(severity)},alertstate="firing"}`
+    const own = selected(
+      'ALERTS',
+      this.#job,
+      `alertname=${quoted(alertname)}`,
+      `severity=${quoted(severity)}`,
+      'alertstate="firing"',
+    )
     const firing = `count by (${this.#by(scope)}) (${own})`
     const ways = [starts]
     if (staysWhile !== condition)
@@ -79,11 +92,11 @@ export class Printer {
 
   /** Gateways that were there lately, but were not watched for so long. One that is gone is forgotten. */
   #unwatched(over: number): string {
-    return `count_over_time(${WATCHED}[${LATELY}])\nunless on (${this.#on})\n${this.#watched(over)}`
+    return `count_over_time(${this.#watchedSeconds}[${LATELY}])\nunless on (${this.#on})\n${this.#watched(over)}`
   }
 
   #watched(over: number): string {
-    return `${this.#each.length === 0 ? `min(${WATCHED})` : WATCHED} >= ${over / 1000}`
+    return `min by (${this.#on}) (${this.#watchedSeconds}) >= ${over / 1000}`
   }
 
   /** Gauges are not a number where they are not known. */
@@ -104,7 +117,7 @@ export class Printer {
 
   /** How many there were in the window of a share. */
   #requests({ over }: { readonly over: number }, scope: Scope): string {
-    const { all } = seriesOf(scope, 'requests')
+    const { all } = seriesOf(this.#job, scope, 'requests')
     return this.#record(
       scope,
       'requests',
@@ -134,14 +147,14 @@ export class Printer {
   }
 
   #grown(scope: Scope, counter: Counter, over: number): string {
-    const series = seriesOf(scope, counter)
+    const series = seriesOf(this.#job, scope, counter)
     const rate = (of: string) => this.#sum(scope, `rate(${of}[${duration(over)}])`)
     if (series.but === undefined) return rate(series.all)
     return `(\n  ${rate(series.all)}\n  -\n  ${rate(series.but)}\n)`
   }
 
   #gauge(scope: Scope, gauge: Gauge): string {
-    const series = gaugeSeries(scope, gauge)
+    const series = gaugeSeries(this.#job, scope, gauge)
     if (gauge === 'certificate') return `(min by (${this.#by(scope)}) (${series[0]}) - time())`
     const sums = series.map((one) => this.#sum(scope, one))
     return sums.length === 1 ? (sums[0] as string) : `(${sums.join(' + ')})`
@@ -164,7 +177,11 @@ export class Printer {
     const record = `${scope.kind}:holdfast_${what}:${how}${duration(over)}`
     const labels = scope.kind === 'gateway' ? {} : { [scope.kind]: scope.name }
     this.recordings.set(`${record} ${expr}`, { record, expr, labels, over })
-    return scope.kind === 'gateway' ? record : `${record}{${scope.kind}=${quoted(scope.name)}}`
+    return selected(
+      record,
+      this.#job,
+      ...Object.entries(labels).map(([name, value]) => `${name}=${quoted(value)}`),
+    )
   }
 }
 

@@ -24,13 +24,15 @@ const each = (of: Labels, change: (text: string) => string): Labels =>
 export interface ExportOptions {
   /** Milliseconds. */
   readonly evaluateEvery: number
-  /** One alert over all gateways instead of one for each. */
+  /** What Prometheus calls the gateways of this config. */
+  readonly job: string
+  /** One alert over all of them instead of one for each. */
   readonly fleet: boolean
 }
 
 /** A Prometheus rule file: what is recorded first, then the alerts, which are evaluated after it at the same instant. */
-export function ruleFile(rules: readonly Rule[], { evaluateEvery, fleet }: ExportOptions): Yaml {
-  const printer = new Printer(fleet)
+export function ruleFile(rules: readonly Rule[], { evaluateEvery, job, fleet }: ExportOptions): Yaml {
+  const printer = new Printer(job, fleet)
   const alerts = rules.map((rule) => {
     const { alertname, ...labels } = rule.labels
     return {

@@ -1,9 +1,9 @@
 import { type Counter, countersOf, type Gauge, type Rule, type Scope, termsOf } from '../rules/rule.ts'
-import { duration, gaugeSeries, quoted, seriesOf, WATCHED } from './names.ts'
+import { duration, gaugeSeries, quoted, seriesOf, watchedSeries } from './names.ts'
 import type { ExportOptions } from './rule-file.ts'
 import type { Yaml } from './yaml.ts'
 
-const GATEWAY = { job: 'holdfast', instance: 'gateway' }
+const INSTANCE = 'gateway'
 
 /** A series of a test: what it begins with, and what is added at each step. */
 interface Course {
@@ -11,28 +11,27 @@ interface Course {
   readonly step: number
 }
 
-/** The labels that a selector asks for, and those that tell gateways apart; a metric that is matched by it. */
+/** A metric that a selector matches, of one gateway. */
 function metric(series: string): string {
   const [, name = series, selectors = ''] = /^([^{]+)(?:\{(.*)\})?$/s.exec(series) ?? []
-  const own = Object.entries(GATEWAY).map(([label, value]) => `${label}=${quoted(value)}`)
-  const wanted = selectors
-    .replace('route!~"none|local"', 'route="a"')
-    .replace(/result=~"[^"]*"/, 'result="5xx"')
+  const wanted = selectors.replace(/route!~"[^"]*"/, 'route="a"').replace(/result=~"[^"]*"/, 'result="5xx"')
   // What counts errors counts requests too.
   const result = name.endsWith('requests_total') && !wanted.includes('result=') ? ['result="2xx"'] : []
-  return `${name}{${[...(wanted === '' ? [] : [wanted]), ...result, ...own].join(',')}}`
+  return `${name}{${[wanted, ...result, `instance=${quoted(INSTANCE)}`].join(',')}}`
 }
 
 /** What a term reads, as it has to be for all of the rules to hold, or for none to. */
 class Scene {
   readonly courses = new Map<string, Course>()
+  readonly #job: string
   readonly #bad: boolean
   readonly #stepSeconds: number
 
-  constructor(bad: boolean, stepSeconds: number) {
+  constructor(job: string, bad: boolean, stepSeconds: number) {
+    this.#job = job
     this.#bad = bad
     this.#stepSeconds = stepSeconds
-    this.#grow(WATCHED, stepSeconds)
+    this.#grow(watchedSeries(job), stepSeconds)
   }
 
   add({ scope, condition }: Rule): void {
@@ -41,7 +40,7 @@ class Scene {
       else if (term.kind === 'rate') this.#rate(scope, is, limit)
       else if (term.kind === 'gauge') this.#gauge(scope, term.of, is, limit)
       else {
-        this.#set(gaugeSeries(scope, term.whole)[0], 100)
+        this.#set(gaugeSeries(this.#job, scope, term.whole)[0], 100)
         this.#gauge(scope, term.of, is, limit * 100)
       }
     }
@@ -49,12 +48,13 @@ class Scene {
 
   /** Either every request counts, or none does. */
   #requests(scope: Scope, part: Counter, each: number): void {
-    const { all, but } = seriesOf(scope, part)
+    const { all, but } = seriesOf(this.#job, scope, part)
     this.#grow(
-      seriesOf(scope, 'requests').all,
+      seriesOf(this.#job, scope, 'requests').all,
       but === undefined && part === 'errors' && this.#bad ? 0 : each,
     )
-    if (all !== seriesOf(scope, 'requests').all) this.#grow(all, but !== undefined || this.#bad ? each : 0)
+    if (all !== seriesOf(this.#job, scope, 'requests').all)
+      this.#grow(all, but !== undefined || this.#bad ? each : 0)
     if (but !== undefined) this.#grow(but, this.#bad ? 0 : each)
   }
 
@@ -63,11 +63,11 @@ class Scene {
     const right = is === 'above' ? limit / 2 : limit * 1.001
     const wrong = is === 'above' ? limit * 2 + 1 : 0
     const perSecond = this.#bad ? wrong : right
-    this.#grow(seriesOf(scope, 'requests').all, perSecond * this.#stepSeconds)
+    this.#grow(seriesOf(this.#job, scope, 'requests').all, perSecond * this.#stepSeconds)
   }
 
   #gauge(scope: Scope, gauge: Gauge, is: 'above' | 'below', limit: number): void {
-    const [first, ...others] = gaugeSeries(scope, gauge)
+    const [first, ...others] = gaugeSeries(this.#job, scope, gauge)
     // Time begins at 0 in a test, and goes on for an hour at most.
     const late = gauge === 'certificate' && !this.#bad ? 1e6 : 0
     this.#set(first, ((is === 'above') === this.#bad ? limit * 1.5 + 1 : limit / 2) + late)
@@ -88,7 +88,7 @@ function testOf(
   name: string,
   rules: readonly Rule[],
   bad: boolean,
-  { evaluateEvery, fleet }: ExportOptions,
+  { evaluateEvery, job, fleet }: ExportOptions,
 ): Yaml {
   const terms = rules.flatMap((rule) => [...termsOf(rule)])
   const windows = terms.flatMap((term) => countersOf(term).map(([, over]) => over))
@@ -98,12 +98,12 @@ function testOf(
   const interval = Math.max(1, Math.floor(Math.min(60_000, ...windows) / 4))
   const hold = Math.max(...rules.map(({ holdFor }) => holdFor))
   const at = Math.ceil((4 * interval + hold + watched + 60_000) / evaluateEvery + 4) * evaluateEvery
-  const scene = new Scene(bad, interval / 1000)
+  const scene = new Scene(job, bad, interval / 1000)
   for (const rule of rules) scene.add(rule)
   const steps = Math.ceil(at / interval) + 1
   const firing = `ALERTS{alertname=${quoted(name)},alertstate="firing"}`
   const labels = (rule: Rule): string => {
-    const all = { ...(fleet ? {} : GATEWAY), ...rule.labels, alertstate: 'firing' }
+    const all = { job, ...(fleet ? {} : { instance: INSTANCE }), ...rule.labels, alertstate: 'firing' }
     return Object.entries(all)
       .map(([label, value]) => `${label}=${quoted(value)}`)
       .join(',')

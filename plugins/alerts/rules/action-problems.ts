@@ -28,15 +28,67 @@ function touches(action: Action): string {
   }
 }
 
+type Shares = Readonly<Record<string, number>>
+
+/** The part of an upstream in a split. */
+function partOf(upstream: string, shares: Shares): number {
+  const whole = Object.values(shares).reduce((sum, share) => sum + share, 0)
+  return whole === 0 ? 0 : (shares[upstream] ?? 0) / whole
+}
+
 /** Why the action would keep its own alert firing, or undefined. */
-function feedsItself(rule: RuleConfig, action: Action): string | undefined {
-  const failures =
-    rule.errorRate !== undefined || (rule.burnRate !== undefined && rule.burnRate.slowerThan === undefined)
-  if (action.kind === 'shed' && failures && rule.upstream === undefined)
-    return 'what is shed is answered with 503, which counts as an error: the alert would never end; name an upstream instead of a route, or look at latency or saturation'
-  if (action.kind === 'drain' && rule.targets !== undefined)
-    return 'a drained target is one less to be used: the alert would never end; look for something else'
-  return undefined
+function feedsItself(rule: RuleConfig, action: Action, config: GatewayConfig): string | undefined {
+  const loop = (why: string, remedy = 'look for something else'): string =>
+    `${why}: the alert would never end; ${remedy}`
+  const { upstream, throughput } = rule
+  const names = routeNames(config)
+  const splits = config.routes.map(({ upstream, split }, i): [string, Shares] => [
+    names[i] as string,
+    split ?? (upstream === undefined ? {} : { [upstream]: 1 }),
+  ])
+  switch (action.kind) {
+    case 'drain': {
+      if (upstream !== undefined && upstream !== action.upstream) return undefined
+      if (rule.targets !== undefined) return loop('a drained target is one less to be used')
+      return rule.saturation === undefined
+        ? undefined
+        : loop('a drained target takes away from what the targets may have under way')
+    }
+    case 'shed': {
+      const failures =
+        rule.errorRate !== undefined ||
+        (rule.burnRate !== undefined && rule.burnRate.slowerThan === undefined)
+      if (failures && upstream === undefined)
+        return loop(
+          'what is shed is answered with 503, which counts as an error',
+          'name an upstream instead of a route, or look at latency or saturation',
+        )
+      const { scope } = action
+      const hit = splits.some(
+        ([name, shares]) =>
+          upstream !== undefined &&
+          partOf(upstream, shares) > 0 &&
+          (scope.kind === 'route'
+            ? scope.name === name
+            : scope.kind === 'upstream' && partOf(scope.name, shares) > 0),
+      )
+      return throughput?.below !== undefined && hit
+        ? loop(`what is shed never comes to "${upstream}", which is too quiet already`)
+        : undefined
+    }
+    case 'split': {
+      if (upstream === undefined || throughput === undefined) return undefined
+      const then = partOf(upstream, action.shares)
+      const parts = splits.flatMap(([name, shares]) =>
+        name === action.route ? [partOf(upstream, shares)] : [],
+      )
+      if (throughput.below !== undefined && parts.some((now) => then < now))
+        return loop(`"${upstream}" would get fewer requests, and has too few already`)
+      return throughput.above !== undefined && parts.some((now) => then > now)
+        ? loop(`"${upstream}" would get more requests, and has too many already`)
+        : undefined
+    }
+  }
 }
 
 /** Actions that cannot be done, that fight each other, or that would keep their own alert firing. */
@@ -60,7 +112,7 @@ export function actionProblems(config: GatewayConfig): Problem[] {
     const earlier = owners.get(key)
     if (earlier === undefined) owners.set(key, i)
     else say(`rules[${earlier}] does the same, and one would undo what the other did; leave it to one rule`)
-    const loop = feedsItself(rule, action)
+    const loop = feedsItself(rule, action, config)
     if (loop !== undefined) say(loop)
 
     const unknownRoute = (name: string, ...steps: string[]): void => {

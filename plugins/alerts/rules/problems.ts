@@ -81,14 +81,19 @@ function ruleProblems(rule: RuleConfig, alerts: AlertsConfig, config: GatewayCon
   if (condition === 'breakerOpen') {
     const all =
       rule.upstream === undefined ? Object.values(config.upstreams) : [config.upstreams[rule.upstream]]
-    if (all.every((upstream) => upstream?.circuitBreaker === undefined))
+    const enabled = (upstream: unknown) =>
+      (upstream as { circuitBreaker?: { enabled: boolean } })?.circuitBreaker?.enabled === true
+    if (!all.some(enabled))
       say(
         'there is no circuit breaker; give the upstream a `circuitBreaker`, or take the rule out',
         'breakerOpen',
       )
   }
   if (condition === 'certificateExpiry') {
-    const shown = [config.server, ...(config.listeners ?? []), ...Object.values(config.upstreams)]
+    const { listeners = [] } = config as {
+      readonly listeners?: readonly { readonly tls?: { readonly cert?: string } }[]
+    }
+    const shown = [config.server, ...listeners, ...Object.values(config.upstreams)]
     if (shown.every(({ tls }) => tls?.cert === undefined))
       say('the gateway has no certificate; give a listener `tls`, or take the rule out', 'certificateExpiry')
   }

@@ -8,6 +8,15 @@ export type Say = (message: string, ...steps: readonly (string | number)[]) => v
 /** Labels that each rule has by itself. */
 export const OWN_LABELS = ['alertname', 'severity', 'route', 'upstream']
 
+/** Why there is no alert with such a label, or undefined. @param rules as they are written, or compiled */
+export function unknownLabel(
+  name: string,
+  rules: readonly { readonly labels: Readonly<Record<string, string>> }[],
+): string | undefined {
+  const labels = new Set([...OWN_LABELS, 'instance', ...rules.flatMap((rule) => Object.keys(rule.labels))])
+  return labels.has(name) ? undefined : `no rule has a label "${name}"; ${suggestion(name, labels)}`
+}
+
 /** Headers that the gateway sets itself, or that `fetch` sets or refuses. */
 const OWN_HEADERS =
   /^(connection|content-length|content-type|expect|host|keep-alive|transfer-encoding|upgrade)$/i
@@ -36,9 +45,9 @@ export function receiverProblems({ notify, groupBy, rules, silences }: AlertsCon
         'resolved',
       )
   }
-  const labels = new Set([...OWN_LABELS, 'instance', ...rules.flatMap((rule) => Object.keys(rule.labels))])
   const known = (name: string, ...steps: readonly (string | number)[]): void => {
-    if (!labels.has(name)) say(`no rule has a label "${name}"; ${suggestion(name, labels)}`, ...steps)
+    const why = unknownLabel(name, rules)
+    if (why !== undefined) say(why, ...steps)
   }
   for (const [i, name] of groupBy.entries()) known(name, 'groupBy', i)
   for (const [i, { where }] of notify.entries())

@@ -36,6 +36,7 @@ export function createApiKey(
     now: date,
   })
   const name = header.toLowerCase()
+  app.secretHeaders.add(name)
   if (query !== undefined) app.secretParameters.add(query)
   return {
     // No scheme of `WWW-Authenticate` stands for it.

@@ -1,26 +1,23 @@
-import type { Identity } from '../../upstreams/identity.ts'
+import { claimAt, type Identity } from '../../upstreams/identity.ts'
 import { type ConsumerFacts, ofConsumer } from '../authenticator.ts'
+import { type ConsumerRules, consumerOf, rolesOf, scopesOf } from '../token-claims.ts'
 
 /** What an endpoint says of a token (RFC 7662, 2.2). */
 export type Claims = Readonly<Record<string, unknown>>
 
-export interface ClaimRules {
+export interface ClaimRules extends ConsumerRules {
   readonly endpoint: string
   readonly issuer?: string | undefined
   readonly audience?: readonly string[] | undefined
-  /** Claim that names a consumer. */
-  readonly consumer?: string | undefined
+  /** Where the subject and its roles are found. */
+  readonly subject: string
+  readonly roles: string
 }
 
 /** Who it is and until when, in milliseconds since 1970; Infinity where the endpoint does not say. */
 export interface Believed {
   readonly identity: Identity
   readonly until: number
-}
-
-function texts(value: unknown): readonly string[] {
-  if (typeof value === 'string') return [value]
-  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []
 }
 
 function text(value: unknown): string | undefined {
@@ -45,7 +42,7 @@ function unfit(claims: Claims, { issuer, audience }: ClaimRules, now: number): s
   if (exp !== undefined && !(typeof exp === 'number' && now < exp * 1000)) return 'it has expired'
   if (nbf !== undefined && !(typeof nbf === 'number' && now >= nbf * 1000)) return 'it is not valid yet'
   if (issuer !== undefined && iss !== issuer) return 'it is of another issuer'
-  const meant = texts(aud)
+  const meant: readonly unknown[] = [aud].flat()
   if (audience !== undefined && !audience.some((one) => meant.includes(one)))
     return 'it is for another audience'
   return undefined
@@ -63,23 +60,18 @@ export function believe(
 ): Believed | { readonly why: string } {
   const why = unfit(claims, rules, now)
   if (why !== undefined) return { why }
-  const subject = text(claims['sub'])
+  const subject = text(claimAt(claims, rules.subject))
   const client = text(claims['client_id'])
   const name = subject ?? client
   if (name === undefined) return { why: 'the endpoint does not say whose it is' }
   const issuer = text(claims['iss']) ?? rules.issuer ?? rules.endpoint
-  const named = rules.consumer === undefined ? undefined : text(claims[rules.consumer])
-  const known = named === undefined ? undefined : consumer(named)
   const identity: Identity = Object.freeze({
     // A program may be called like a person.
     id: `introspection:${encodeURIComponent(issuer)}:${subject === undefined ? 'client' : 'sub'}:${name}`,
     kind: 'introspection',
     name,
-    scopes:
-      text(claims['scope'])
-        ?.split(' ')
-        .filter((one) => one !== '') ?? [],
-    ...ofConsumer(known, { roles: texts(claims['roles']), claims }),
+    scopes: scopesOf(claims),
+    ...ofConsumer(consumerOf(claims, rules, consumer), { roles: rolesOf(claims, rules.roles), claims }),
   })
   const { exp } = claims
   return { identity, until: typeof exp === 'number' ? exp * 1000 : Number.POSITIVE_INFINITY }

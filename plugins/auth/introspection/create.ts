@@ -11,8 +11,9 @@ import {
 import type { Resolved } from '../../config/typed.ts'
 import { ServiceBreaker } from '../../upstreams/service-breaker.ts'
 import { type Authenticator, type AuthenticatorContext, Refusal, type Verdict } from '../authenticator.ts'
+import { bearerChallenge } from '../challenges.ts'
 import { authorization } from '../credentials.ts'
-import { isBearerToken, isJwtForm } from './bearer.ts'
+import { isBearerToken, mayBeJwt } from './bearer.ts'
 import { believe, type Claims } from './claims.ts'
 import type { introspectionOptions } from './options.ts'
 import { BadTokenError, Tokens } from './tokens.ts'
@@ -57,7 +58,7 @@ function asker(options: IntrospectionOptions): (token: string) => Promise<Claims
   }
 }
 
-/** The route accepts JWTs too, and before: a token of that form is theirs. */
+/** The route accepts JWTs too, and before: what may be one is theirs, and what they refuse stays refused. */
 function jwtGoesFirst({ routeOptions }: FastifyRequest): boolean {
   const accept = routeOptions.config.gateway?.config.auth?.accept
   return (
@@ -97,15 +98,12 @@ export function createIntrospection(
     collect: (add) => add(breaker.open ? 1 : 0),
   })
   return {
-    challenge: (refusal) =>
-      refusal === undefined
-        ? `Bearer realm="${realm}"`
-        : `Bearer realm="${realm}", error="${refusal.error}", error_description="${refusal.told}"`,
+    challenge: bearerChallenge(realm),
     authenticate(request): Verdict | Promise<Verdict> {
       const token = authorization(request, 'bearer')
       if (typeof token !== 'string') return token
+      if (mayBeJwt(token) && jwtGoesFirst(request)) return undefined
       if (!isBearerToken(token)) return new Refusal('invalid_request', 'The token cannot be read')
-      if (jwtGoesFirst(request) && isJwtForm(token)) return undefined
       return tokens.authenticate(token)
     },
   }

@@ -11,6 +11,7 @@ import {
 } from '../../config/kit.ts'
 import { secret } from '../../config/secret.ts'
 import { endpointProblem } from '../endpoint.ts'
+import { claimPath } from '../token-claims.ts'
 
 /** Bearer tokens that only their issuer can read: it is asked (RFC 7662). */
 export const introspectionOptions = object({
@@ -26,8 +27,14 @@ export const introspectionOptions = object({
   issuer: optional(text({ minLength: 1 })),
   /** Only tokens that are for one of these (`aud`) count. Default: whatever the endpoint says is active. */
   audience: optional(list(text({ minLength: 1 }))),
+  /** The claim that says who it is; without it, it is the program in `client_id`. Default `sub`. */
+  subject: withDefault(claimPath, 'sub'),
+  /** The claim with the caller's roles: a list, or text with blanks between them. Default `roles`. */
+  roles: withDefault(claimPath, 'roles'),
   /** Claim whose value is the name of a consumer: `'client_id'`. Default: callers belong to no consumer. */
-  consumer: optional(text({ minLength: 1 })),
+  consumer: optional(claimPath),
+  /** The only consumers that it may name. Default: all of the config. */
+  consumers: optional(list(text({ minLength: 1 }))),
   /** The endpoint has this long to answer. Default 2s. */
   timeout: withDefault(duration({ minimum: 1, maximum: '30s' }), '2s'),
   /** Questions under way at once; requests with further tokens get 503. Default 64. */

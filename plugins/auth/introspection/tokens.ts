@@ -88,11 +88,12 @@ export class Tokens {
   }
 
   async #ask(token: string, key: string, kept: Kept | undefined): Promise<Identity | Refusal> {
-    const { work, options } = { work: this.#work, options: this.#options }
+    const { ask, believe, now, date } = this.#work
+    const { cacheFor, staleFor } = this.#options
     this.counts.asked++
     let claims: Claims
     try {
-      claims = await work.ask(token)
+      claims = await ask(token)
     } catch (error) {
       if (error instanceof BadTokenError) {
         // Whoever sends such tokens must not shut the others out.
@@ -104,11 +105,10 @@ export class Tokens {
       return this.#instead(kept, error)
     }
     this.#breaker.succeeded()
-    const now = work.now()
-    const believed = work.believe(claims, work.date())
+    const believed = believe(claims, date())
     if ('why' in believed) return this.#refuse(key, believed.why)
-    const freshUntil = now + options.cacheFor
-    this.#active.set(key, { ...believed, freshUntil }, freshUntil + options.staleFor)
+    const freshUntil = now() + cacheFor
+    this.#active.set(key, { ...believed, freshUntil }, freshUntil + staleFor)
     return believed.identity
   }
 

@@ -25,7 +25,7 @@ export interface BadClaims {
 export interface Validity {
   readonly subject: string
   readonly jti: string | undefined
-  /** Milliseconds since 1970, without leeway. */
+  /** When it was issued at the earliest: the issuer's clock may be ahead by the leeway. */
   readonly issuedAt: number | undefined
   readonly from: number
   readonly until: number
@@ -33,21 +33,6 @@ export interface Validity {
 
 function bad(why: string, expired = false): BadClaims {
   return { why, expired }
-}
-
-/** A list of texts, or text with blanks between them (RFC 8693, 4.2); what is neither grants nothing. */
-function textsOf(value: unknown): readonly string[] {
-  if (typeof value === 'string') return value.split(' ').filter((one) => one !== '')
-  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []
-}
-
-/** `scope` (RFC 9068, 2.2.3), or `scp`, as Microsoft and Okta call it. */
-export function scopesOf(claims: Claims): readonly string[] {
-  return textsOf(claimAt(claims, Object.hasOwn(claims, 'scope') ? 'scope' : 'scp'))
-}
-
-export function rolesOf(claims: Claims, path: string): readonly string[] {
-  return textsOf(claimAt(claims, path))
 }
 
 /** NumericDate (RFC 7519, 2) in milliseconds; undefined if it is not there, NaN if it is none. */
@@ -106,5 +91,6 @@ export function checkClaims(
   if (date < from) return bad('is not valid yet')
   // RFC 7519, 4.1.4: not on the moment of `exp` any more.
   if (date >= until) return bad('has expired', true)
-  return { subject, jti, issuedAt: iat, from, until }
+  const issuedAt = iat === undefined ? undefined : iat - rules.leeway
+  return { subject, jti, issuedAt, from, until }
 }

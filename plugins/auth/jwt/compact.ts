@@ -1,7 +1,9 @@
+import { algorithmOf } from './options.ts'
 import { parseObject } from './strict-json.ts'
 
 /** A token's parts, read but not verified: nothing in it is to be believed yet. */
 export interface UnverifiedToken {
+  /** By the name that it has here. */
   readonly alg: string
   readonly kid: string | undefined
   readonly typ: string | undefined
@@ -37,10 +39,9 @@ function own(header: Readonly<Record<string, unknown>>, name: string): unknown {
  * Reads the compact form of a JWS (RFC 7515, 7.1) that is a JWT, or says why it is none. Stricter than the RFC:
  * extensions (`crit`, RFC 7515, 4.1.11; `b64`, RFC 7797) are refused even where they are not critical. Where a key is
  * to be had (`jku`, `jwk`, `x5u`, `x5c`) is not read at all: keys come from the config and from nowhere else.
- * @param limit longest token in characters
+ * @param token no longer than `tokenLimit`
  */
-export function parseCompact(token: string, limit: number): UnverifiedToken | string {
-  if (token.length > limit) return 'is too long'
+export function parseCompact(token: string): UnverifiedToken | string {
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
   if (first === -1 || second === -1 || token.includes('.', second + 1)) return 'has not three parts'
@@ -57,5 +58,5 @@ export function parseCompact(token: string, limit: number): UnverifiedToken | st
   const claims = decodeObject(token.slice(first + 1, second))
   if (typeof claims === 'string') return `payload ${claims}`
   if (decode(token.slice(second + 1)) === undefined) return 'signature is not base64url'
-  return { alg, kid, typ, claims }
+  return { alg: algorithmOf(alg), kid, typ, claims }
 }

@@ -1,7 +1,9 @@
 import { hash, randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { pem } from '../../config/certificate.ts'
+import { decorated } from '../../config/decorated.ts'
 import type { Authenticator, AuthenticatorContext } from '../authenticator.ts'
+import { bearerChallenge } from '../challenges.ts'
 import { collectors } from './collectors.ts'
 import { ConfiguredKeys } from './configured-keys.ts'
 import { keyFetcher } from './discovery.ts'
@@ -21,11 +23,6 @@ function after(ms: number, run: () => void): () => void {
 
 /** @fastify/jwt is loaded by those who use it. */
 const loadKeys = () => import('./keys.ts')
-
-/** What is decorated under this name by a concern that may not be there. */
-function decorated<T>(app: FastifyInstance, name: string): T | null {
-  return app.hasDecorator(name) ? ((app as unknown as Record<string, T | null>)[name] as T | null) : null
-}
 
 function publishedBy(issuer: IssuerOptions, { app, now, date, random }: AuthenticatorContext): PublishedKeys {
   const { ca, timeout } = issuer
@@ -65,20 +62,22 @@ function trusted(issuer: IssuerOptions, revocations: RevocationList, context: Au
     revoked: revocations.of(issuer.issuer),
     roles: issuer.roles,
     consumer: issuer.consumer,
+    consumers: issuer.consumers,
   }
 }
 
 /** Authentication by JWTs of the issuers in the options. */
 export function createJwt(options: JwtOptions, context: AuthenticatorContext): Authenticator {
   const { app, now, date, realm } = context
+  if (options.from.header !== undefined) app.secretHeaders.add(options.from.header)
   const revocations = new RevocationList(options.revocations.max)
   const issuers = options.issuers.map((issuer) => trusted(issuer, revocations, context))
   const names = options.issuers.map(({ issuer }) => issuer)
 
   const { refresh, staleAfter, store } = options.revocations
-  const redis = store === 'local' ? null : decorated<Redis>(app, 'redis')
+  const redis = store === 'local' ? undefined : decorated<Redis>(app, 'redis')
   const mirror =
-    redis === null
+    redis === undefined
       ? undefined
       : new RevocationMirror(revocations, new RevocationStore(redis, randomUUID), refresh, {
           now,
@@ -92,10 +91,10 @@ export function createJwt(options: JwtOptions, context: AuthenticatorContext): A
       return true
     },
     remove: async (id) => revocations.remove(id),
-    tidy: () => void revocations.prune(date()),
+    tidy: () => revocations.forget(revocations.over(date())),
   }
   const admin = decorated<FastifyInstance>(app, 'admin')
-  if (admin !== null) serveRevocations(admin, revocations, names, shared, date)
+  if (admin !== undefined) serveRevocations(admin, revocations, names, shared, date)
 
   const verifier = new TokenVerifier(options, issuers, {
     date,
@@ -103,19 +102,18 @@ export function createJwt(options: JwtOptions, context: AuthenticatorContext): A
     consumer: context.consumer,
     knowsRevocations: () => mirror === undefined || staleAfter === 0 || mirror.age < staleAfter,
   })
-  if (mirror !== undefined && staleAfter > 0 && app.hasDecorator('notReadyWhile'))
+  if (mirror !== undefined && staleAfter > 0) {
+    const notReadyWhile = decorated<(reason: string, waits: () => boolean) => void>(app, 'notReadyWhile')
     // It would refuse every token. Those that it is to replace, in a rolling restart, know what is revoked.
-    app.notReadyWhile('revocations unknown', () => !mirror.heard)
+    notReadyWhile?.('revocations unknown', () => !mirror.heard)
+  }
   const sources = issuers.flatMap(({ keys, rules }) =>
     keys instanceof PublishedKeys ? [[rules.issuer, keys] as const] : [],
   )
   for (const collector of collectors(sources, verifier, revocations, mirror)) app.upstreams.measure(collector)
 
   return {
-    challenge: (refusal) =>
-      refusal === undefined
-        ? `Bearer realm="${realm}"`
-        : `Bearer realm="${realm}", error="${refusal.error}", error_description="${refusal.told}"`,
+    challenge: bearerChallenge(realm),
     authenticate: (request) => verifier.authenticate(request),
     async start() {
       for (const { issuer, audience } of options.issuers)

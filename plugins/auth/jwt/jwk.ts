@@ -1,4 +1,4 @@
-import type { Algorithm } from './options.ts'
+import { type Algorithm, algorithmOf } from './options.ts'
 
 /** The public part of a key (RFC 7518, 6), rid of everything else. */
 export type PublicJwk =
@@ -89,7 +89,7 @@ function readKey(value: unknown): PublishedKey | string | undefined {
       ? algorithmsFor('RSA', { bits: bitsOf(part.n), exponent: numberOf(part.e) })
       : algorithmsFor(part.kty, { crv: part.crv })
   if (typeof able === 'string') return able
-  const algorithms = alg === undefined ? able : able.filter((one) => one === alg)
+  const algorithms = alg === undefined ? able : able.filter((one) => one === algorithmOf(String(alg)))
   return algorithms.length === 0 ? 'has an alg that does not go with it' : { kid, algorithms, jwk: part }
 }
 

@@ -14,14 +14,20 @@ import {
 } from '../../config/kit.ts'
 import { secret } from '../../config/secret.ts'
 import type { Resolved } from '../../config/typed.ts'
+import { claimPath } from '../token-claims.ts'
 
-/** What is verified. Neither `none` nor RFC 8037's Ed448, and no name that stands for several (RFC 9864). */
+/** What is verified. Neither `none` nor Ed448: `EdDSA` is with Ed25519 (RFC 8037), and with nothing else. */
 export const ALGORITHMS = [
   ...(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const),
   ...(['ES256', 'ES384', 'ES512', 'EdDSA'] as const),
   ...(['HS256', 'HS384', 'HS512'] as const),
 ] as const
 export type Algorithm = (typeof ALGORITHMS)[number]
+
+/** The name here of an algorithm that a token or a key names: `Ed25519` is the newer one of `EdDSA` (RFC 9864, 2.2). */
+export function algorithmOf(name: string): string {
+  return name === 'Ed25519' ? 'EdDSA' : name
+}
 
 function refuseTexts(value: unknown): string | undefined {
   const all = Array.isArray(value) ? value : [value]
@@ -35,11 +41,6 @@ const textsOrFalse = custom<Texts | false>((value) => (value === false ? undefin
   remedy: 'write what `aud` names you by, or `false` where the issuer sets none: see docs/jwt.md',
 })
 
-const claimPath = text({
-  pattern: '^[^.]+(\\.[^.]+)*$',
-  remedy: 'write a claim like "roles", or a path like "realm_access.roles"',
-})
-
 const issuer = object({
   /** What the `iss` claim of its tokens says, to the letter. */
   issuer: text({ minLength: 1 }),
@@ -51,7 +52,7 @@ const issuer = object({
   audience: textsOrFalse,
   /**
    * The signatures that are taken. Default: with a `secret` HS256, else all that are not made with a shared secret:
-   * RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA (Ed25519).
+   * RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA (Ed25519, by either name).
    */
   algorithms: optional(nonEmptyList(oneOf(ALGORITHMS), { noun: 'algorithm' })),
   /** Where the issuer publishes its keys (RFC 7517). Default: found by its discovery document. */
@@ -70,7 +71,7 @@ const issuer = object({
   cooldown: withDefault(duration({ minimum: 1, maximum: '1h' }), '30s'),
   /** While the issuer cannot be reached its last keys are good for this long. Default 24h. */
   keepKeysFor: withDefault(duration({ minimum: '1m', maximum: '365d' }), '24h'),
-  /** How far its clock may be off. Default 5s. */
+  /** How far its clock may be off, either way. Default 5s. */
   leeway: withDefault(duration({ maximum: '5m' }), '5s'),
   /** Tokens are refused this long after `iat`, which they then have to have. Default: only `exp` counts. */
   maxAge: optional(duration({ minimum: '1s', maximum: '3650d' })),
@@ -84,6 +85,8 @@ const issuer = object({
   roles: withDefault(claimPath, 'roles'),
   /** The claim that names a consumer of this config. Default: none, callers are no consumers. */
   consumer: optional(claimPath),
+  /** The only consumers that it may name. Default: all of the config. */
+  consumers: optional(list(text({ minLength: 1 }))),
 })
 
 export const jwt = object({

@@ -46,9 +46,11 @@ export class PublishedKeys implements KeySource {
   #ring: KeyRing | undefined
   #fetching: Promise<void> | undefined
   #waiting = 0
-  #attemptedAt = Number.NEGATIVE_INFINITY
+  /** When a token last made them be fetched. */
+  #askedAt = Number.NEGATIVE_INFINITY
   #succeededAt = Number.NEGATIVE_INFINITY
   #failuresInRow = 0
+  #toldOld = false
   #left = ''
   #cancel = (): void => {}
 
@@ -81,9 +83,7 @@ export class PublishedKeys implements KeySource {
   find(kid: string | undefined, alg: string): readonly VerifyKey[] | Promise<readonly VerifyKey[]> {
     const known = this.#known(kid, alg)
     if (known !== undefined) return [known]
-    // Random key ids must not make us hammer the issuer: what was asked lately is the answer.
-    const mayAsk = this.#fresh() && this.#context.now() - this.#attemptedAt >= this.#rules.cooldown
-    const fetching = this.#fetching ?? (mayAsk ? this.#refresh() : undefined)
+    const fetching = this.#fetching ?? this.#ask()
     if (fetching === undefined) return this.#afterwards(kid, alg)
     if (this.#waiting >= MOST_WAITING) throw new Error('too many requests wait for the keys of the issuer')
     this.#waiting++
@@ -91,6 +91,14 @@ export class PublishedKeys implements KeySource {
       this.#waiting--
       return this.#afterwards(kid, alg)
     })
+  }
+
+  /** Random key ids must not make us hammer the issuer: what a token has asked lately is the answer. */
+  #ask(): Promise<void> | undefined {
+    const now = this.#context.now()
+    if (!this.#fresh() || now - this.#askedAt < this.#rules.cooldown) return undefined
+    this.#askedAt = now
+    return this.#refresh()
   }
 
   #fresh(): boolean {
@@ -112,7 +120,6 @@ export class PublishedKeys implements KeySource {
 
   #refresh(): Promise<void> {
     this.#cancel()
-    this.#attemptedAt = this.#context.now()
     this.#fetching ??= this.#load().then(
       () => this.#next(this.#rules.refresh * (0.9 + 0.2 * this.#context.random())),
       (error) => this.#failed(error),
@@ -171,7 +178,6 @@ export class PublishedKeys implements KeySource {
     const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(10, this.#failuresInRow - 1))
     this.#next(Math.min(this.#rules.refresh, pause) * (0.5 + 0.5 * random()))
   }
-  #toldOld = false
 
   #next(ms: number): void {
     this.#fetching = undefined

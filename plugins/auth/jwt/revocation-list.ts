@@ -38,7 +38,7 @@ export class IssuerRevocations {
   readonly jtis = new Map<string, Revocation>()
   readonly subjects = new Map<string, Revocation>()
 
-  /** @param issuedAt milliseconds since 1970 */
+  /** @param issuedAt milliseconds since 1970, at the earliest */
   has(jti: string | undefined, subject: string, issuedAt: number | undefined): boolean {
     if (jti !== undefined && this.jtis.has(jti)) return true
     const revocation = this.subjects.get(subject)
@@ -105,18 +105,18 @@ export class RevocationList {
     for (const one of all) this.add(one)
   }
 
-  /** Forgets what concerned tokens that had expired by then, and says what it was. */
-  prune(date: number): Revocation[] {
+  /** What concerned tokens that had expired by then. */
+  over(date: number): Revocation[] {
     const over: Revocation[] = []
     for (const { jtis, subjects } of this.#byIssuer.values()) {
       for (const map of [jtis, subjects]) {
-        for (const [value, revocation] of map) {
-          if (revocation.until === undefined || date < revocation.until) continue
-          map.delete(value)
-          over.push(revocation)
-        }
+        for (const one of map.values()) if (one.until !== undefined && one.until <= date) over.push(one)
       }
     }
     return over
+  }
+
+  forget(revocations: readonly Revocation[]): void {
+    for (const one of revocations) this.#map(one).delete(one.value)
   }
 }

@@ -116,7 +116,15 @@ export class RevocationMirror {
     if (latest !== this.#at && !(await this.#follow())) await this.#load(latest, told)
     for (const one of told) one.told = false
     for (const one of this.#unseen.values()) if (!one.told) await this.#tell(one)
-    const over = this.#list.prune(this.#context.date() - FORGET_AFTER_MS)
+    await this.#forget()
+  }
+
+  async #forget(): Promise<void> {
+    const mine = this.#context.date() - FORGET_AFTER_MS
+    if (this.#list.over(mine).length === 0) return
+    // The clock here may be ahead: what the others still need is over by that of Redis too.
+    const over = this.#list.over(Math.min(mine, (await this.#store.date()) - FORGET_AFTER_MS))
+    this.#list.forget(over)
     await this.#store.forget(over.map(idOf))
   }
 

@@ -2,6 +2,8 @@ import { idOf, type Revocation } from './revocation-list.ts'
 
 /** What is said to Redis: the part of ioredis' client that is used here. */
 export interface RedisCommands {
+  /** Seconds since 1970, and microseconds. */
+  time(): Promise<readonly (string | number)[]>
   hget(key: string, field: string): Promise<string | null>
   hscan(key: string, cursor: string, count: 'COUNT', most: number): Promise<[string, string[]]>
   hdel(key: string, ...fields: string[]): Promise<number>
@@ -62,6 +64,12 @@ export class RevocationStore {
   constructor(redis: Pick<Redis, 'ask'>, newId: () => string) {
     this.#redis = redis
     this.#newId = newId
+  }
+
+  /** The time that Redis has: milliseconds since 1970. */
+  async date(): Promise<number> {
+    const [seconds, micros] = await this.#redis.ask((client) => client.time())
+    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
   }
 
   /** Id of the last change; null if there was none, or Redis has lost what it had. */

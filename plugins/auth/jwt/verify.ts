@@ -1,7 +1,7 @@
 import { messageOf } from '../../config/messages.ts'
 import { cookieValues } from '../../upstreams/cookies.ts'
 import { ExpiringMap } from '../../upstreams/expiring-map.ts'
-import { claimAt, type Identity } from '../../upstreams/identity.ts'
+import type { Identity } from '../../upstreams/identity.ts'
 import {
   type Authenticator,
   type ConsumerFacts,
@@ -10,7 +10,8 @@ import {
   type Verdict,
 } from '../authenticator.ts'
 import { authorization, singleHeader } from '../credentials.ts'
-import { type ClaimRules, checkClaims, rolesOf, scopesOf, type Validity } from './claims.ts'
+import { type ConsumerRules, consumerOf, rolesOf, scopesOf } from '../token-claims.ts'
+import { type ClaimRules, checkClaims, type Validity } from './claims.ts'
 import { parseCompact, type UnverifiedToken } from './compact.ts'
 import type { KeySource, VerifyKey } from './key-ring.ts'
 import type { JwtOptions } from './options.ts'
@@ -19,14 +20,13 @@ import type { IssuerRevocations } from './revocation-list.ts'
 type Request = Parameters<Authenticator['authenticate']>[0]
 
 /** An issuer whose tokens are believed. */
-export interface TrustedIssuer {
+export interface TrustedIssuer extends ConsumerRules {
   readonly rules: ClaimRules
   readonly algorithms: ReadonlySet<string>
   readonly keys: KeySource
   readonly revoked: IssuerRevocations
-  /** Where roles and the consumer's name are found. */
+  /** Where roles are found. */
   readonly roles: string
-  readonly consumer: string | undefined
 }
 
 export interface VerifyContext {
@@ -90,6 +90,7 @@ export class TokenVerifier {
   authenticate(request: Request): Verdict | Promise<Verdict> {
     const token = this.#tokenOf(request)
     if (typeof token !== 'string') return token
+    // Before anything is made of it.
     if (token.length > this.#options.tokenLimit) return invalid(MALFORMED, 'is too long')
     if (!this.#context.knowsRevocations()) throw new Error('it is not known which tokens are revoked')
     const date = this.#context.date()
@@ -130,7 +131,7 @@ export class TokenVerifier {
   }
 
   #verify(token: string, id: string, date: number): Verdict | Promise<Verdict> {
-    const parsed = parseCompact(token, this.#options.tokenLimit)
+    const parsed = parseCompact(token)
     if (typeof parsed === 'string') return invalid(MALFORMED, parsed)
     // Nothing is believed yet: what it says of its issuer only chooses whose rules it is held to.
     const issuer = this.#issuers.get(parsed.claims['iss'])
@@ -175,8 +176,7 @@ export class TokenVerifier {
   }
 
   #identityOf(claims: Readonly<Record<string, unknown>>, issuer: TrustedIssuer, subject: string): Identity {
-    const named = issuer.consumer === undefined ? undefined : claimAt(claims, issuer.consumer)
-    const consumer = typeof named === 'string' ? this.#context.consumer(named) : undefined
+    const consumer = consumerOf(claims, issuer, this.#context.consumer)
     return freeze({
       id: `jwt:${encodeURIComponent(issuer.rules.issuer)}:${subject}`,
       kind: 'jwt',

@@ -1,3 +1,4 @@
+import { conflated } from '../../config/own-headers.ts'
 import { serializeBareItem, serializeDictionary, serializeItem, serializeMember } from './serialize.ts'
 import { type Dictionary, type Item, parseDictionary } from './structured-fields.ts'
 
@@ -49,6 +50,17 @@ export function fieldLines(rawHeaders: readonly string[], name: string): string[
     }
   }
   return lines
+}
+
+/** Whether a header was sent that CGI, WSGI, PHP and their like take for this one. */
+function inOtherSpelling(rawHeaders: readonly string[], name: string): boolean {
+  const conflatedName = conflated(name)
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const sent = rawHeaders[i] as string
+    if (sent.length === name.length && sent.toLowerCase() !== name && conflated(sent) === conflatedName)
+      return true
+  }
+  return false
 }
 
 /** What has been read of a request for one component, and need not be read again for the next. */
@@ -135,6 +147,8 @@ function field(
 ): string | { why: string } {
   const lines = fieldLines(rawHeaders, name)
   if (lines.length === 0) return { why: `covers the header ${name}, which was not sent` }
+  if (inOtherSpelling(rawHeaders, name))
+    return { why: `covers the header ${name}, which was sent in another spelling too` }
   const { parameters } = item
   if (parameters.has('bs')) {
     if (parameters.has('sf') || parameters.has('key')) return { why: 'says bs together with sf or key' }

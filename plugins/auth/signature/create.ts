@@ -48,7 +48,7 @@ export function createSignature(
   const signatures = new Signatures(keys, options, { date, now })
   app.upstreams.measure({
     name: 'auth_signature_nonces',
-    help: 'Nonces of signatures that are kept so that none is used twice, or a little longer.',
+    help: 'Nonces of signatures that are kept so that none is used twice.',
     type: 'gauge',
     labels: [],
     collect: (add) => add(signatures.nonces),

@@ -5,43 +5,50 @@ export class TooManyNoncesError extends Error {
   }
 }
 
-/**
- * The nonces of one key, each kept until its signature has expired: one that was let go sooner could be used again.
- * Two halves take turns, so that old ones go without being looked for.
- */
+/** The nonces of one key, each kept until its signature has expired: one that was let go sooner could be used again. */
 export class Nonces {
-  #young = new Set<string>()
-  #old = new Set<string>()
-  #turnedAt: number
+  readonly #kept = new Set<string>()
+  /**
+   * The same in the order in which they came, which is that in which they go: all are kept for the same time. Asked for
+   * its first entry, a Set would look at all those that were deleted before it.
+   */
+  #queue: { readonly nonce: string; readonly end: number }[] = []
+  /** Those of the queue that have gone. */
+  #gone = 0
   readonly #keepMs: number
   readonly #limit: number
 
-  /**
-   * @param keepMs longest time from a nonce's first use to the end of its signature's life
-   * @param now in milliseconds, monotonic
-   */
-  constructor(keepMs: number, limit: number, now: number) {
+  /** @param keepMs longest time from a nonce's first use to the end of its signature's life */
+  constructor(keepMs: number, limit: number) {
     this.#keepMs = keepMs
     this.#limit = limit
-    this.#turnedAt = now
   }
 
   get size(): number {
-    return this.#young.size + this.#old.size
+    return this.#kept.size
   }
 
-  /** False if it was taken before. Throws a `TooManyNoncesError` if there is no room. */
+  /**
+   * False if it was taken before. Throws a `TooManyNoncesError` if there is no room.
+   * @param now in milliseconds, monotonic
+   */
   take(nonce: string, now: number): boolean {
-    const since = now - this.#turnedAt
-    if (since >= this.#keepMs) {
-      // Whatever is young now is kept for one more turn, which is at least as long as it has to be.
-      this.#old = since >= 2 * this.#keepMs ? new Set() : this.#young
-      this.#young = new Set()
-      this.#turnedAt = now
-    }
-    if (this.#young.has(nonce) || this.#old.has(nonce)) return false
-    if (this.size >= this.#limit) throw new TooManyNoncesError()
-    this.#young.add(nonce)
+    this.#letGo(now)
+    if (this.#kept.has(nonce)) return false
+    if (this.#kept.size >= this.#limit) throw new TooManyNoncesError()
+    this.#kept.add(nonce)
+    this.#queue.push({ nonce, end: now + this.#keepMs })
     return true
+  }
+
+  #letGo(now: number): void {
+    for (let first = this.#queue[this.#gone]; first !== undefined; first = this.#queue[this.#gone]) {
+      if (now < first.end) break
+      this.#kept.delete(first.nonce)
+      this.#gone++
+    }
+    if (this.#gone * 2 <= this.#queue.length) return
+    this.#queue = this.#queue.slice(this.#gone)
+    this.#gone = 0
   }
 }

@@ -3,8 +3,7 @@ import type { BareItem, Dictionary, InnerList, Item, Member, Parameters } from '
 import { isInnerList } from './structured-fields.ts'
 
 function decimal(value: number): string {
-  const text = value.toFixed(3).replace(/0{1,2}$/, '')
-  return text
+  return value.toFixed(3).replace(/0{1,2}$/, '')
 }
 
 export function serializeString(value: string): string {

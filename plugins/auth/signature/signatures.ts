@@ -162,7 +162,7 @@ export class Signatures {
     if (nonces === undefined) {
       const { maxAge, skew, nonces: limit } = this.#options
       // From a signature that is as far in the future as may be to the end of its life.
-      nonces = new Nonces(maxAge + 2 * skew, limit, this.#clock.now())
+      nonces = new Nonces(maxAge + 2 * skew, limit)
       this.#nonces.set(key, nonces)
     }
     return nonces

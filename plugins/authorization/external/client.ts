@@ -1,6 +1,7 @@
 import http from 'node:http'
 import net from 'node:net'
 import tls from 'node:tls'
+import { retireAgent } from '../../config/retire-agent.ts'
 import type { FailureReason } from '../../upstreams/contract.ts'
 import type { Answer } from './external.ts'
 import { NoAnswerError } from './no-answer.ts'
@@ -115,6 +116,11 @@ export class ServiceClient {
       }
       ask(true)
     })
+  }
+
+  /** What is being asked is still answered. */
+  retire(): void {
+    retireAgent(this.#agent)
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Lease, Target } from '../../upstreams/contract.ts'
+import { ADDRESS_CHANGED } from '../../upstreams/events.ts'
 import { undecided } from '../errors.ts'
 import type { ExternalConfig } from '../schema.ts'
 import { type Address, CallError, ServiceClient } from './client.ts'
@@ -44,6 +45,11 @@ function upstreamService(app: FastifyInstance, name: string, path: string, timeo
   app.upstreams.onTargetChange(({ kind, target }) => {
     if (kind !== 'removed') return
     clients.get(target)?.close()
+    clients.delete(target)
+  })
+  app.upstreams.onEvent(({ name, target }) => {
+    if (name !== ADDRESS_CHANGED || target === undefined) return
+    clients.get(target)?.retire()
     clients.delete(target)
   })
   const clientOf = (target: Target): ServiceClient => {

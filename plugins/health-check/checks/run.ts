@@ -1,3 +1,4 @@
+import { shortage } from '../../upstreams/shortage.ts'
 import type { CheckResult } from '../check-state.ts'
 
 export interface Limits {
@@ -13,6 +14,8 @@ export interface Run {
   waitingFor: string
   pass(): void
   fail(why: string): void
+  /** It could not be made, or broke off, for this reason. */
+  broke(error: unknown): void
   /** Runs `clean` when the check is over, whichever way. */
   atEnd(clean: () => void): void
 }
@@ -41,6 +44,10 @@ export function runCheck({ timeout, signal }: Limits, begin: (run: Run) => void)
       waitingFor: 'a connection',
       pass: () => end({ ok: true }),
       fail: (why) => end({ ok: false, why }),
+      broke(error) {
+        const result = { ok: false, why: reasonFor(error) } as const
+        end(shortage(error) === undefined ? result : { ...result, ours: true })
+      },
       atEnd: (clean) => {
         if (over) clean()
         else cleaners.push(clean)
@@ -59,7 +66,7 @@ export function runCheck({ timeout, signal }: Limits, begin: (run: Run) => void)
     try {
       begin(run)
     } catch (error) {
-      run.fail(reasonFor(error))
+      run.broke(error)
     }
   })
 }

@@ -1,6 +1,6 @@
 import net from 'node:net'
 import tls from 'node:tls'
-import { type Run, reasonFor } from './run.ts'
+import type { Run } from './run.ts'
 
 /** Where a target is, as the transport's `app.targetAddress` says it. */
 export interface Address {
@@ -21,7 +21,7 @@ export interface Address {
 export function atPort(address: Address, port: number | undefined): Address {
   if (port === undefined || 'path' in address.connect) return address
   const hostHeader = `${address.hostHeader.replace(/:\d+$/, '')}:${port}`
-  return { ...address, connect: { host: address.connect.host, port }, hostHeader }
+  return { ...address, connect: { ...address.connect, port }, hostHeader }
 }
 
 /**
@@ -39,13 +39,13 @@ export function openSocket(
       ? net.connect(connect)
       : tls.connect({ ...connect, ...secured, ALPNProtocols: [...protocols] })
   run.atEnd(() => socket.destroy())
-  socket.on('error', (error) => run.fail(reasonFor(error)))
+  socket.on('error', run.broke)
   const handOn = (): void => {
     // What is thrown in an event's listener would end the process.
     try {
       opened(socket)
     } catch (error) {
-      run.fail(reasonFor(error))
+      run.broke(error)
     }
   }
   if (secured === undefined) socket.once('connect', handOn)

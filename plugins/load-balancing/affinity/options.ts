@@ -73,7 +73,7 @@ export function cookieClashes({ upstreams, routes }: GatewayConfig): Problem[] {
   const hostsOf = (upstream: string): (string | undefined)[] =>
     routes
       .filter((route) => route.upstream === upstream || Object.hasOwn(route.split ?? {}, upstream))
-      .map(({ host }) => host)
+      .flatMap(({ host }) => host ?? [undefined])
   const sessions = Object.entries(upstreams).flatMap(([name, { sessionAffinity }]) =>
     sessionAffinity === undefined
       ? []

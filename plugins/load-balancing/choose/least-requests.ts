@@ -4,8 +4,9 @@ import { Slots } from '../load/slots.ts'
 import { Sampler } from '../sample/sampler.ts'
 
 export interface LeastRequestsOptions {
-  readonly choices: number
-  /** Undefined: up to `FEW` targets are all compared. */
+  /** Undefined: two, or all of up to `FEW` targets. */
+  readonly choices?: number
+  /** Undefined: all of up to `FEW` targets, where `choices` is undefined as well. */
   readonly fullScan?: boolean
   readonly bias: number
 }
@@ -14,51 +15,59 @@ export interface LeastRequestsOptions {
 const FEW = 8
 
 /**
- * Fewest requests under way, of a few targets drawn at random, or of all where they are few (Envoy's least request:
- * two choices, weight / (active + 1)^bias).
+ * Fewest requests under way, of a few targets drawn at random, or of all where they are few (after Envoy's least
+ * request).
  *
  * - All weights alike: the one with fewest.
- * - Else: drawn by weight, and the largest weight / (active + 1)^bias among them. Those with nothing to do are all
- *   alike (as HAProxy's leastconn has it), so that without load the weights keep their proportions; by the formula the
- *   heaviest would be sent everything. Envoy keeps all targets in one queue by that formula, O(log N) a pick, whose
- *   figures are as old as each target's last turn.
- * - Of those that are equal the one drawn first is taken.
+ * - Else a target is drawn by weight, and the request stays there unless another one has less to do for its weight, by
+ *   active^bias / weight, and by more than the difference that one request makes to the one and to the other. So the
+ *   weights keep their proportions where all are equally fast, however little there is to do: without that margin an idle
+ *   target of little weight would take whatever comes while a heavy one has a single request. By Envoy's formula,
+ *   weight / (active + 1)^bias, the heaviest would be sent everything then; Envoy keeps all targets in one queue by it,
+ *   O(log N) a pick, whose figures are as old as each target's last turn.
+ * - Of those that are equal it is one at random, by weight.
  * - Failures count as requests under way for a while: see `Failures`.
  *
  * O(choices) a pick, O(N) with `fullScan` and when targets change.
+ *
+ * @throws Error if both `choices` and `fullScan` are wanted
  */
 export function leastRequests(
   { now, random }: PolicyContext,
-  { choices, fullScan, bias }: LeastRequestsOptions,
+  { choices, fullScan = choices === undefined ? undefined : false, bias }: LeastRequestsOptions,
 ): Balancer {
+  if (fullScan === true && choices !== undefined)
+    throw new Error('choices are not looked at with fullScan: true; leave one of them out')
   const slots = new Slots()
   const sampler = new Sampler(random)
   const load = new InflightLoad()
 
   function onTargets(candidates: Candidates): void {
-    load.onTargets(candidates, slots.assign(candidates))
+    load.onTargets(slots.assign(candidates))
     sampler.onTargets(candidates)
   }
 
-  /** Less is better: (active + 1)^bias / weight. */
-  function score(i: number, target: Target, at: number): number {
+  /** Less is better; never below 0. */
+  function cost(i: number, target: Target, at: number): number {
     const active = load.plain ? target.inflight : load.active(i, target, at)
-    if (active === 0) return 0
-    return (bias === 1 ? active + 1 : (active + 1) ** bias) * sampler.perWeight(i)
+    return (bias === 1 ? active : active ** bias) * sampler.perWeight(i)
   }
 
   function ofAll(candidates: Candidates, at: number): Target {
-    const n = candidates.length
     const first = sampler.draw()
     let best = candidates[first] as Target
-    let least = score(first, best, at)
-    for (let step = 1; step < n && least > 0; step++) {
-      const i = first + step < n ? first + step : first + step - n
+    const enough = cost(first, best, at)
+    let least = enough
+    /** Of all that are the best, other than the first. */
+    let weight = 0
+    for (let i = 0; i < candidates.length && enough > 0; i++) {
       const target = candidates[i] as Target
-      const its = target.weight === 0 && best.weight > 0 ? Number.POSITIVE_INFINITY : score(i, target, at)
-      if (its >= least) continue
-      best = target
+      const its = cost(i, target, at)
+      if (its > least || !(its + sampler.margin(first, i) < enough)) continue
+      const mine = target.weight || 1
+      weight = its < least ? mine : weight + mine
       least = its
+      if (weight === mine || random() * weight < mine) best = target
     }
     return best
   }
@@ -66,12 +75,13 @@ export function leastRequests(
   function ofSome(candidates: Candidates, at: number): Target {
     const first = sampler.draw()
     let best = candidates[first] as Target
-    let least = score(first, best, at)
-    for (let drawn = 1; drawn < choices && least > 0; drawn++) {
+    const enough = cost(first, best, at)
+    let least = enough
+    for (let drawn = 1; drawn < (choices ?? 2) && least > 0; drawn++) {
       const i = sampler.drawOther(first)
       const target = candidates[i] as Target
-      const its = score(i, target, at)
-      if (its >= least) continue
+      const its = cost(i, target, at)
+      if (its >= least || !(its + sampler.margin(first, i) < enough)) continue
       best = target
       least = its
     }

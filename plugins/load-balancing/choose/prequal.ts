@@ -1,14 +1,14 @@
 import type { Balancer, Candidates, Outcome, PolicyContext, Target } from '../../upstreams/contract.ts'
-import { Failures } from '../load/failures.ts'
 import { readLoadReport } from '../load/orca-report.ts'
 import { Slots } from '../load/slots.ts'
-import { LatencyByRif } from '../prequal/latency-by-rif.ts'
+import { OwnFigures } from '../prequal/own-figures.ts'
 import { ProbePool } from '../prequal/probe-pool.ts'
 import {
   type Ask,
   MOST_HELD,
   type ProbeQuestion,
   poolSizeFor,
+  presence,
   removalsFor,
   reuseBudget,
 } from '../prequal/probes.ts'
@@ -28,8 +28,6 @@ export interface PrequalOptions {
   readonly hotQuantile: number
 }
 
-/** Time constant by which the gateway's own figures fade, in milliseconds. */
-const DECAY = 2000
 /** Draws for a target that was not drawn yet. */
 const DRAWS = 4
 
@@ -39,6 +37,10 @@ const DRAWS = 4
  * used for a second and a few requests. Of the pool the cold target of lowest latency is taken, hot being who has more
  * in flight than a quantile of the recent answers; if all are hot, the one with the fewest in flight. With fewer than two
  * answers it is a target at random.
+ *
+ * Where weights differ, requests in flight count by weight. The paper's replicas are alike; here a target of little weight
+ * beside few others would be in the pool as often as they, and be taken as often. So a request is for a target that is
+ * drawn by weight, and of those that the pool would move to a lighter one only as many move as move back (see `#stays`).
  *
  * Answers come from, in this order: HTTP probes, if `probe` says where, which come in while requests go on; what
  * targets report with their responses (ORCA, metrics named `rif` and `latencyMs`); and, while they do not, the
@@ -56,11 +58,12 @@ export class Prequal implements Balancer {
   readonly #sampler: Sampler
   readonly #pool: ProbePool
   readonly #rifs: RifQuantile
-  readonly #latency = new LatencyByRif(DECAY)
-  readonly #failures = new Failures()
+  readonly #own = new OwnFigures()
   readonly #reports: Reports
   #uses = Number.POSITIVE_INFINITY
   #removals = 0
+  /** By target: its part of the weight for its presence in the pool. */
+  #perPresence = new Float64Array(0)
   /** What is left over of a probe, of a removal and of a use, where they are not whole ones. */
   readonly #due = new Float64Array(3)
   readonly #drawn: Int32Array
@@ -79,16 +82,20 @@ export class Prequal implements Balancer {
 
   onTargets(candidates: Candidates): void {
     const { probes } = this.#options
-    const poolSize = this.#options.poolSize ?? poolSizeFor(candidates.length)
+    const { length } = candidates
+    const poolSize = this.#options.poolSize ?? poolSizeFor(length)
     this.#pool.limit(poolSize)
     const from = this.#slots.assign(candidates)
     this.#sampler.onTargets(candidates)
-    this.#latency.onTargets(from, this.#context.now())
-    this.#failures.onTargets(from)
+    this.#own.onTargets(from, this.#context.now(), (i) => this.#sampler.perWeight(i))
     this.#reports.onTargets(from)
     this.#pool.renumber((target) => this.#slots.of(target))
-    this.#removals = removalsFor(poolSize, candidates.length, probes)
-    this.#uses = reuseBudget(poolSize, candidates.length, probes, this.#removals)
+    this.#perPresence = Float64Array.from(from, (_, i) => {
+      const part = this.#sampler.part(i)
+      return part / presence(part, poolSize, length, probes)
+    })
+    this.#removals = removalsFor(poolSize, length, probes)
+    this.#uses = reuseBudget(poolSize, length, probes, this.#removals)
   }
 
   pick(candidates: Candidates): Target {
@@ -101,36 +108,43 @@ export class Prequal implements Balancer {
     if (pool.size < 2) return candidates[this.#sampler.draw()] as Target
     if (this.#options.probe === undefined && this.#reports.count(now)) {
       const i = this.#sampler.draw()
-      if (this.#failures.phantoms(i, now) < 1 && this.#reports.wantsTo(i, now)) return candidates[i] as Target
+      if (!this.#own.hasFailed(i, now) && this.#reports.wantsTo(i, now)) return candidates[i] as Target
     }
     const best = pool.best(this.#rifs.hotAbove)
     const target = candidates[pool.number(best)]
     if (target !== pool.target(best)) return candidates[this.#sampler.draw()] as Target
-    pool.use(best)
+    const drawn = this.#sampler.uniform ? undefined : this.#stays(candidates, best, now)
+    if (drawn !== undefined) return drawn
+    pool.use(best, this.#sampler.perWeight(pool.number(best)))
     this.#remove()
     return target
+  }
+
+  /**
+   * A target drawn by weight, if the request is to stay there although another one is the pool's best. By Metropolis and
+   * Hastings' rule (see `Sampler.moving`) as many move there as back where both are as good; all of them move away from
+   * who fails, is hot beyond the difference that a request makes, or takes that much longer.
+   */
+  #stays(candidates: Candidates, best: number, now: number): Target | undefined {
+    const first = this.#sampler.draw()
+    const other = this.#pool.number(best)
+    const moving = (this.#perPresence[other] as number) / (this.#perPresence[first] as number)
+    if (first === other || !(moving < 1) || this.#own.fails(first)) return undefined
+    const target = candidates[first] as Target
+    const most = this.#rifs.hotAbove + this.#sampler.margin(first, other)
+    if (this.#own.counted(first, target.inflight, now) > most) return undefined
+    if (moving * this.#own.estimate(first, target, now) >= this.#pool.latency(best)) return undefined
+    return this.#context.random() < moving ? undefined : target
   }
 
   onOutcome(target: Target, outcome: Outcome): void {
     const i = this.#slots.of(target)
     if (i < 0) return
     const now = this.#context.now()
-    // The attempt itself is still among them.
-    const rif = Math.max(0, target.inflight - 1)
-    if (outcome.kind === 'abandoned') {
-      const { overtakenAfterMs = 0 } = outcome
-      const { usual } = this.#failures
-      if (overtakenAfterMs > this.#latency.estimate(i, rif, now, usual))
-        this.#latency.observe(i, rif, overtakenAfterMs, now, usual)
-      return
-    }
-    this.#failures.record(i, outcome, now)
-    if (this.#failures.row(i) > 0) {
-      this.#pool.forget(target)
-      return
-    }
-    this.#latency.observe(i, rif, outcome.latencyMs, now, this.#failures.usual)
-    if (outcome.kind === 'answered') this.#read(i, target, outcome.loadReport, now)
+    this.#own.onOutcome(i, target, outcome, now)
+    if (outcome.kind === 'abandoned') return
+    if (this.#own.fails(i)) this.#pool.forget(target)
+    else if (outcome.kind === 'answered') this.#read(i, target, outcome.loadReport, now)
   }
 
   #read(i: number, target: Target, header: string | undefined, now: number): void {
@@ -146,7 +160,8 @@ export class Prequal implements Balancer {
 
   readonly #answered = (target: Target, rif: number, latencyMs: number): void => {
     const i = this.#slots.of(target)
-    if (i >= 0) this.#add(i, target, rif, latencyMs, this.#context.now())
+    // Of a weight of 0 something may be heard all the same: sessions go on.
+    if (i >= 0 && this.#sampler.part(i) > 0) this.#add(i, target, rif, latencyMs, this.#context.now())
   }
 
   /** Of different targets, as the paper has it. */
@@ -182,18 +197,10 @@ export class Prequal implements Balancer {
   }
 
   #add(i: number, target: Target, rif: number, latencyMs: number, now: number): void {
-    const failures = this.#failures
-    const own = Number.isNaN(latencyMs)
-    const latency = own ? this.#latency.estimate(i, target.inflight, now, failures.usual) : latencyMs
-    if (failures.idle) {
-      this.#rifs.record(rif)
-      this.#pool.add(target, i, rif, latency, now, this.#budget())
-      return
-    }
-    const withFailed = rif + failures.phantoms(i, now)
-    this.#rifs.record(withFailed)
-    const delayed = Math.max(latency, failures.delay(i, now))
-    this.#pool.add(target, i, withFailed, delayed, now, this.#budget())
+    const counted = this.#own.counted(i, rif, now)
+    const latency = Number.isNaN(latencyMs) ? this.#own.estimate(i, target, now) : latencyMs
+    this.#rifs.record(counted)
+    this.#pool.add(target, i, counted, this.#own.delayed(i, latency, now), now, this.#budget())
   }
 
   /** Rounded so that the mean is right; the paper throws dice for it. */

@@ -4,7 +4,7 @@ import { SmoothSchedule } from '../schedule/smooth-schedule.ts'
 
 /**
  * In turn by weight, without bursts: weights 5, 1, 1 give A A B A C A A (nginx's smooth weighted round robin; with more
- * than 16 targets earliest deadline first, as Envoy has it, which is as smooth).
+ * than 16 targets earliest deadline first, as Envoy has it, which is nearly as smooth).
  *
  * It begins at a random place of that order, so that many gateways do not go round in step; without a context at its
  * beginning.

@@ -1,7 +1,7 @@
 import type { Outcome, Target } from '../../upstreams/contract.ts'
 import { Failures } from '../load/failures.ts'
 
-/** Figures that are looked at with each pick. */
+/** Targets whose failures are looked at with each pick. */
 const LOOKS = 8
 /** Failures count in such parts of a request, so that sums of them are exact. */
 const PARTS = 16
@@ -22,19 +22,24 @@ export interface Bound {
  * Failures count as requests under way for a while (see `Failures`): who fails at once has none, and would always
  * have room for what spills over.
  *
- * The sum in flight is not counted with each pick: up to eight targets it is exact, above that each target's figure
- * is at most N / 8 picks old (and exact when the target itself is asked for). So a pick stays O(1).
+ * The sum in flight is told of every change, and so exact. What failures count as fades by itself: of that, up to
+ * eight targets' are summed anew with each pick, and above that each one's is at most N / 8 picks old. So a pick stays
+ * O(1).
  */
 export class BoundedLoad {
   readonly #eps: number
   readonly #floor: number
   /** By member: (1 + eps) times its part of the weights. */
   #parts = new Float64Array(0)
-  #counted = new Float64Array(0)
   #members: readonly (Target | undefined)[] = []
-  #sum = 0
-  #next = 0
   #numbers = new Map<Target, number>()
+  /** By member: requests under way, and their sum. */
+  #inflight = new Float64Array(0)
+  #sum = 0
+  /** By member: what failures count as, when it was last looked at, and the sum of that. */
+  #phantoms = new Float64Array(0)
+  #phantomSum = 0
+  #next = 0
   readonly #failures = new Failures()
   readonly #now: () => number
   #at = 0
@@ -51,26 +56,40 @@ export class BoundedLoad {
     this.#members = members
     this.#carry(members)
     this.#parts = Float64Array.from(weights, (weight) => ((1 + this.#eps) * weight) / sum)
-    this.#counted = new Float64Array(members.length)
+    this.#inflight = new Float64Array(members.length)
     this.#sum = 0
-    this.#next = 0
     for (let i = 0; i < members.length; i++) this.#count(i)
+    this.#forgetFailures()
+    this.#next = 0
+    if (!this.#failures.idle) for (let i = 0; i < members.length; i++) this.#countFailures(i)
   }
 
   /** Once a pick, before the first `hasRoom`. */
   look(): void {
+    if (this.#failures.idle) {
+      if (this.#phantomSum > 0) this.#forgetFailures()
+      return
+    }
     const n = this.#members.length
-    if (!this.#failures.idle) this.#at = this.#now()
+    this.#at = this.#now()
     for (let i = Math.min(n, LOOKS); i > 0; i--) {
-      this.#count(this.#next)
+      this.#countFailures(this.#next)
       this.#next = this.#next + 1 === n ? 0 : this.#next + 1
     }
   }
 
   /** Whether one request more leaves the member within its bound. */
   hasRoom(member: number): boolean {
+    let active = this.#count(member)
+    if (!this.#failures.idle) active += this.#countFailures(member)
     // Below a bound that is no whole number is at most that number rounded up, once the request is there.
-    return this.#count(member) < Math.max(this.#floor, (this.#parts[member] as number) * (this.#sum + 1))
+    const all = this.#sum + this.#phantomSum + 1
+    return active < Math.max(this.#floor, (this.#parts[member] as number) * all)
+  }
+
+  onInflight(target: Target): void {
+    const member = this.#numbers.get(target)
+    if (member !== undefined) this.#count(member)
   }
 
   onOutcome(target: Target, outcome: Outcome): void {
@@ -86,18 +105,25 @@ export class BoundedLoad {
     return Math.ceil(16 * (1 + 1 / this.#eps))
   }
 
+  /** Those that are given nothing do not make the mean of the others. */
   #count(member: number): number {
-    // Those that are given nothing do not make the mean of the others.
-    const active = this.#parts[member] === 0 ? 0 : this.#active(member)
-    this.#sum += active - (this.#counted[member] as number)
-    this.#counted[member] = active
-    return active
+    const now = this.#parts[member] === 0 ? 0 : (this.#members[member]?.inflight ?? 0)
+    this.#sum += now - (this.#inflight[member] as number)
+    this.#inflight[member] = now
+    return now
   }
 
-  #active(member: number): number {
-    const inflight = this.#members[member]?.inflight ?? 0
-    if (this.#failures.idle) return inflight
-    return inflight + Math.round(this.#failures.phantoms(member, this.#at) * PARTS) / PARTS
+  #countFailures(member: number): number {
+    const now =
+      this.#parts[member] === 0 ? 0 : Math.round(this.#failures.phantoms(member, this.#at) * PARTS) / PARTS
+    this.#phantomSum += now - (this.#phantoms[member] as number)
+    this.#phantoms[member] = now
+    return now
+  }
+
+  #forgetFailures(): void {
+    this.#phantoms = new Float64Array(this.#members.length)
+    this.#phantomSum = 0
   }
 
   #carry(members: readonly (Target | undefined)[]): void {

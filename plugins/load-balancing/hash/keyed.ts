@@ -55,7 +55,12 @@ export function keyedBalancer(
 
   return {
     onTargets,
-    ...(bounded === undefined ? {} : { onOutcome: (target, outcome) => bounded.onOutcome(target, outcome) }),
+    ...(bounded === undefined
+      ? {}
+      : {
+          onInflight: (target) => bounded.onInflight(target),
+          onOutcome: (target, outcome) => bounded.onOutcome(target, outcome),
+        }),
     pick(candidates, request) {
       if (candidates !== told) onTargets(candidates)
       const { owners } = table

@@ -1,13 +1,14 @@
 /** Options of the balancers that go by a request's key: names, types, defaults. */
 import { custom, integer, object, withDefault } from '../../config/kit.ts'
 import { show } from '../../config/messages.ts'
+import { isObject } from '../../config/plain.ts'
 import type { Bound } from './bounded-load.ts'
 import { type KeySources, keySourcesProblem } from './key-source.ts'
 import { isPrime, nextPrime } from './primes.ts'
 
 /** A bound on what one target has under way, relative to the mean of all. */
 export interface Bounded {
-  /** So much above the mean: 0.25 is 25 %. Default 0.25. */
+  /** So much above the mean, at least 0.0001: 0.25 is 25 %. Default 0.25. */
   readonly eps?: number | undefined
   /**
    * A target with fewer requests under way than this takes another one, whatever the mean: 1 is the bound to the
@@ -17,6 +18,8 @@ export interface Bounded {
 }
 
 const USUAL_EPS = 0.25
+/** Looking for room takes up to some 16 / eps steps. */
+const SMALLEST_EPS = 0.0001
 const USUAL_FLOOR = 2
 const LARGEST_FLOOR = 1000
 /** As Envoy has it. */
@@ -49,17 +52,18 @@ export function boundOf(bounded: Bounded | false): Bound | undefined {
 
 function boundedProblem(bounded: unknown): string | undefined {
   if (bounded === false) return undefined
-  if (bounded === null || typeof bounded !== 'object')
-    return `must be { eps: 0.25 } or false, is ${show(bounded)}`
+  if (!isObject(bounded)) return `must be { eps: 0.25 } or false, is ${show(bounded)}`
   const unknown = Object.keys(bounded).find((key) => key !== 'eps' && key !== 'floor')
   if (unknown !== undefined) return `has no "${unknown}"; write { eps: 0.25 } or false`
-  const { eps = USUAL_EPS, floor = USUAL_FLOOR } = bounded as { eps?: unknown; floor?: unknown }
+  const { eps = USUAL_EPS, floor = USUAL_FLOOR } = bounded
   if (!Number.isInteger(floor) || (floor as number) < 1 || (floor as number) > LARGEST_FLOOR) {
     return `floor must be a whole number from 1 to ${LARGEST_FLOOR}, is ${show(floor)}; ${USUAL_FLOOR} is usual`
   }
-  if (typeof eps === 'number' && eps > 0 && Number.isFinite(eps)) return undefined
+  if (typeof eps === 'number' && eps >= SMALLEST_EPS && Number.isFinite(eps)) return undefined
   const why = eps === 0 ? ', since nobody can be held to the mean exactly' : ''
-  return `eps must be above 0${why}, is ${show(eps)}; 0.25 is usual, and \`bounded: false\` is no bound`
+  const least =
+    typeof eps === 'number' && eps > 0 && eps < SMALLEST_EPS ? `at least ${SMALLEST_EPS}` : 'above 0'
+  return `eps must be ${least}${why}, is ${show(eps)}; 0.25 is usual, and \`bounded: false\` is no bound`
 }
 
 function tableSizeProblem(size: unknown): string | undefined {

@@ -1,19 +1,19 @@
-import type { Candidates, Outcome, Target } from '../../upstreams/contract.ts'
+import type { Outcome, Target } from '../../upstreams/contract.ts'
 import { Failures } from './failures.ts'
-import type { Load } from './load.ts'
 
 /**
- * Requests under way, by weight. A failed attempt counts as if it were under way for as long as `Failures` says: one
- * that fails at once has no requests under way, and would otherwise be sent all of them.
+ * Requests under way. A failed attempt counts as if it were under way for as long as `Failures` says: one that fails at
+ * once has no requests under way, and would otherwise be sent all of them.
  */
-export class InflightLoad implements Load {
+export class InflightLoad {
   readonly #failures = new Failures()
 
-  onTargets(_candidates: Candidates, from: Int32Array): void {
+  /** The candidates have changed; `from` has for each its number so far, -1 for who is new. */
+  onTargets(from: Int32Array): void {
     this.#failures.onTargets(from)
   }
 
-  /** Requests that count as under way. */
+  /** Requests that count as under way. A question: changes nothing. */
   active(i: number, target: Target, now: number): number {
     return target.inflight + this.#failures.phantoms(i, now)
   }
@@ -21,10 +21,6 @@ export class InflightLoad implements Load {
   /** True while `active` is `inflight` for all, so that nobody need look at the clock. */
   get plain(): boolean {
     return this.#failures.idle
-  }
-
-  cost(i: number, target: Target, perWeight: number, now: number): number {
-    return this.active(i, target, now) * perWeight
   }
 
   onOutcome(i: number, outcome: Outcome, now: number): void {

@@ -1,15 +1,20 @@
-import type { Candidates, Outcome, Target } from '../../upstreams/contract.ts'
+import type { Outcome } from '../../upstreams/contract.ts'
 import { Failures } from './failures.ts'
 import type { Load } from './load.ts'
 import { carried } from './slots.ts'
 
 /** Latency of a target that nothing is known of, in milliseconds, where nothing is known of the others either. */
 const UNKNOWN = 10
+/** The longest time constant, as a multiple of the one that is set: a target of next to no weight comes back as well. */
+const SLOWEST = 10
 
 /**
  * Latency, averaged over time with the weight e^(-t / decay), as Finagle's and Linkerd's (tower's) have it. It fades
  * while no answer comes, so that a target which was slow once is tried again; that is computed when it is read, and
  * not written: theirs decay by being read, so that the figure depends on how often somebody looked.
+ *
+ * Where weights differ it fades by weight, so that it stands for as many answers of each: by the clock alone, what is
+ * known of a target that is seldom asked would have faded by then, and it would look fastest each time.
  *
  * A target that is new starts at the mean of those that answer, or at 10 ms, and its first answer replaces that.
  * A failure raises it to what `Failures` says. Of an abandoned attempt that was overtaken by another it is known that
@@ -22,9 +27,11 @@ export class LatencyEwma {
   #value = new Float64Array(0)
   #stamp = new Float64Array(0)
   #known = new Uint8Array(0)
+  /** Milliseconds. */
+  #decays = new Float64Array(0)
 
   /**
-   * @param decay time constant in milliseconds
+   * @param decay time constant in milliseconds, of a target of mean weight
    * @param peak whether a latency above the average becomes the average at once
    */
   constructor(decay: number, peak: boolean) {
@@ -32,8 +39,10 @@ export class LatencyEwma {
     this.#peak = peak
   }
 
-  onTargets(from: Int32Array, now: number): void {
+  /** @param perWeight mean weight / weight of the one with this number */
+  onTargets(from: Int32Array, now: number, perWeight: (i: number) => number = () => 1): void {
     this.failures.onTargets(from)
+    this.#decays = Float64Array.from(from, (_, i) => this.#decay * Math.min(SLOWEST, perWeight(i)))
     const value = carried(this.#value, from, -1)
     const known = carried(this.#known, from)
     const stamp = carried(this.#stamp, from, now)
@@ -54,7 +63,9 @@ export class LatencyEwma {
 
   /** In milliseconds. A question: changes nothing. */
   at(i: number, now: number): number {
-    return (this.#value[i] as number) * Math.exp(((this.#stamp[i] as number) - now) / this.#decay)
+    return (
+      (this.#value[i] as number) * Math.exp(((this.#stamp[i] as number) - now) / (this.#decays[i] as number))
+    )
   }
 
   onOutcome(i: number, outcome: Outcome, now: number): void {
@@ -76,7 +87,7 @@ export class LatencyEwma {
       this.#value[i] = latencyMs
     } else if (latencyMs >= value && peak) this.#value[i] = latencyMs
     else {
-      const kept = Math.exp(((this.#stamp[i] as number) - now) / this.#decay)
+      const kept = Math.exp(((this.#stamp[i] as number) - now) / (this.#decays[i] as number))
       this.#value[i] = value * kept + latencyMs * (1 - kept)
     }
     this.#stamp[i] = now
@@ -93,11 +104,11 @@ export class EwmaLoad implements Load {
     this.#now = now
   }
 
-  onTargets(_candidates: Candidates, from: Int32Array): void {
-    this.#latency.onTargets(from, this.#now())
+  onTargets(from: Int32Array, perWeight: (i: number) => number): void {
+    this.#latency.onTargets(from, this.#now(), perWeight)
   }
 
-  cost(i: number, _target: Target, _perWeight: number, now: number): number {
+  cost(i: number, _requests: number, now: number): number {
     return this.#latency.at(i, now)
   }
 

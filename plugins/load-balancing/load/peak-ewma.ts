@@ -1,4 +1,4 @@
-import type { Candidates, Outcome, Target } from '../../upstreams/contract.ts'
+import type { Outcome } from '../../upstreams/contract.ts'
 import { LatencyEwma } from './latency-ewma.ts'
 import type { Load } from './load.ts'
 
@@ -16,12 +16,12 @@ export class PeakEwmaLoad implements Load {
     this.#now = now
   }
 
-  onTargets(_candidates: Candidates, from: Int32Array): void {
-    this.#latency.onTargets(from, this.#now())
+  onTargets(from: Int32Array, perWeight: (i: number) => number): void {
+    this.#latency.onTargets(from, this.#now(), perWeight)
   }
 
-  cost(i: number, target: Target, perWeight: number, now: number): number {
-    return this.#latency.at(i, now) * (target.inflight * perWeight + 1)
+  cost(i: number, requests: number, now: number): number {
+    return this.#latency.at(i, now) * (requests + 1)
   }
 
   onOutcome(i: number, outcome: Outcome, now: number): void {

@@ -1,7 +1,7 @@
 import type { Outcome } from '../../upstreams/contract.ts'
 import { isFailure } from './failures.ts'
 import { readLoadReport } from './orca-report.ts'
-import { carried } from './slots.ts'
+import { carriedFigures } from './slots.ts'
 
 export interface ReportedWeightOptions {
   /** Milliseconds. */
@@ -13,6 +13,23 @@ export interface ReportedWeightOptions {
 
 /** Part by which a period moves the rate of requests that we measure ourselves. */
 const STEP = 0.3
+
+/** What is kept of each target, as it is for a new one. */
+const FRESH = {
+  /** As last reported. */
+  qps: 0,
+  utilization: 0,
+  errorsTold: 0,
+  reportedAt: Number.NEGATIVE_INFINITY,
+  /** Of the first report. */
+  since: Number.POSITIVE_INFINITY,
+  /** In this period. */
+  requests: 0,
+  errors: 0,
+  /** Over the periods before. */
+  rate: 0,
+  errorShare: 0,
+}
 
 /**
  * Weights from what targets report of their load, by gRPC's A58 (client_side_weighted_round_robin):
@@ -28,37 +45,20 @@ const STEP = 0.3
  */
 export class ReportedWeights {
   readonly #options: ReportedWeightOptions
-  /** As last reported. */
-  #qps = new Float64Array(0)
-  #utilization = new Float64Array(0)
-  #errorsTold = new Float64Array(0)
-  #reportedAt = new Float64Array(0)
-  #since = new Float64Array(0)
-  #requests = new Float64Array(0)
-  #errors = new Float64Array(0)
-  #rate = new Float64Array(0)
-  #errorShare = new Float64Array(0)
+  #of = carriedFigures(undefined, new Int32Array(0), FRESH)
 
   constructor(options: ReportedWeightOptions) {
     this.#options = options
   }
 
   onTargets(from: Int32Array): void {
-    this.#qps = carried(this.#qps, from)
-    this.#utilization = carried(this.#utilization, from)
-    this.#errorsTold = carried(this.#errorsTold, from)
-    this.#reportedAt = carried(this.#reportedAt, from, Number.NEGATIVE_INFINITY)
-    this.#since = carried(this.#since, from, Number.POSITIVE_INFINITY)
-    this.#requests = carried(this.#requests, from)
-    this.#errors = carried(this.#errors, from)
-    this.#rate = carried(this.#rate, from)
-    this.#errorShare = carried(this.#errorShare, from)
+    this.#of = carriedFigures(this.#of, from, FRESH)
   }
 
   onOutcome(i: number, outcome: Outcome, now: number): void {
     if (outcome.kind === 'abandoned') return
-    this.#requests[i] = (this.#requests[i] as number) + 1
-    if (isFailure(outcome)) this.#errors[i] = (this.#errors[i] as number) + 1
+    this.#of.requests[i] = (this.#of.requests[i] as number) + 1
+    if (isFailure(outcome)) this.#of.errors[i] = (this.#of.errors[i] as number) + 1
     if (outcome.kind === 'answered' && outcome.loadReport !== undefined)
       this.#read(i, outcome.loadReport, now)
   }
@@ -68,27 +68,27 @@ export class ReportedWeights {
     if (report === undefined) return
     const utilization =
       report.applicationUtilization > 0 ? report.applicationUtilization : report.cpuUtilization
-    const qps = report.rps > 0 ? report.rps : (this.#rate[i] as number)
+    const qps = report.rps > 0 ? report.rps : (this.#of.rate[i] as number)
     if (!(utilization > 0 && qps > 0)) return
-    this.#qps[i] = qps
-    this.#utilization[i] = utilization
-    this.#errorsTold[i] = report.rps > 0 ? report.eps / report.rps : 0
-    this.#reportedAt[i] = now
-    if (this.#since[i] === Number.POSITIVE_INFINITY) this.#since[i] = now
+    this.#of.qps[i] = qps
+    this.#of.utilization[i] = utilization
+    this.#of.errorsTold[i] = report.rps > 0 ? report.eps / report.rps : 0
+    this.#of.reportedAt[i] = now
+    if (this.#of.since[i] === Number.POSITIVE_INFINITY) this.#of.since[i] = now
   }
 
   /** A period of `ms` has passed: what was counted in it becomes rates. */
   endPeriod(ms: number): void {
-    for (let i = 0; i < this.#rate.length; i++) {
-      const requests = this.#requests[i] as number
+    for (let i = 0; i < this.#of.rate.length; i++) {
+      const requests = this.#of.requests[i] as number
       const rate = (requests * 1000) / ms
-      const known = this.#rate[i] as number
-      this.#rate[i] = known === 0 ? rate : known + (rate - known) * STEP
-      const share = requests === 0 ? 0 : (this.#errors[i] as number) / requests
-      this.#errorShare[i] = (this.#errorShare[i] as number) * (1 - STEP) + share * STEP
+      const known = this.#of.rate[i] as number
+      this.#of.rate[i] = known === 0 ? rate : known + (rate - known) * STEP
+      const share = requests === 0 ? 0 : (this.#of.errors[i] as number) / requests
+      this.#of.errorShare[i] = (this.#of.errorShare[i] as number) * (1 - STEP) + share * STEP
     }
-    this.#requests.fill(0)
-    this.#errors.fill(0)
+    this.#of.requests.fill(0)
+    this.#of.errors.fill(0)
   }
 
   /**
@@ -102,13 +102,13 @@ export class ReportedWeights {
     let utilization = 0
     let count = 0
     for (let i = 0; i < result.length; i++) {
-      if (now - (this.#reportedAt[i] as number) >= expiration) {
-        this.#since[i] = Number.POSITIVE_INFINITY
-        this.#errorsTold[i] = 0
+      if (now - (this.#of.reportedAt[i] as number) >= expiration) {
+        this.#of.since[i] = Number.POSITIVE_INFINITY
+        this.#of.errorsTold[i] = 0
       }
-      if (!(now - (this.#since[i] as number) >= blackout)) continue
-      const known = this.#utilization[i] as number
-      result[i] = (this.#qps[i] as number) / (known + this.#penalty(i))
+      if (!(now - (this.#of.since[i] as number) >= blackout)) continue
+      const known = this.#of.utilization[i] as number
+      result[i] = (this.#of.qps[i] as number) / (known + this.#penalty(i))
       sum += result[i] as number
       utilization += known
       count++
@@ -122,7 +122,7 @@ export class ReportedWeights {
 
   /** What errors add to the utilisation. */
   #penalty(i: number): number {
-    const errors = Math.max(this.#errorsTold[i] as number, this.#errorShare[i] as number)
+    const errors = Math.max(this.#of.errorsTold[i] as number, this.#of.errorShare[i] as number)
     return errors * this.#options.errorUtilizationPenalty
   }
 }

@@ -7,10 +7,6 @@ import type { Candidates, Target } from '../../upstreams/contract.ts'
 export class Slots {
   #numbers = new Map<Target, number>()
 
-  get size(): number {
-    return this.#numbers.size
-  }
-
   /** -1 if it is none. O(1). */
   of(target: Target): number {
     return this.#numbers.get(target) ?? -1
@@ -40,4 +36,18 @@ export function carried<A extends Numbers>(values: A, from: Int32Array, fresh = 
     result[i] = before < 0 ? fresh : (values[before] as number)
   }
   return result
+}
+
+/** As `carried`, for all figures that are kept of each; `fresh` has for each figure what it is for who is new. */
+export function carriedFigures<K extends string>(
+  figures: Readonly<Record<K, Float64Array<ArrayBuffer>>> | undefined,
+  from: Int32Array,
+  fresh: Readonly<Record<K, number>>,
+): Record<K, Float64Array<ArrayBuffer>> {
+  const none = new Float64Array(0)
+  const entries = Object.entries<number>(fresh).map(([name, value]) => [
+    name,
+    carried(figures?.[name as K] ?? none, from, value),
+  ])
+  return Object.fromEntries(entries)
 }

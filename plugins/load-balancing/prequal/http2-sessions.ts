@@ -30,6 +30,12 @@ export class Http2Sessions {
     return stream
   }
 
+  /** The next question goes over a new connection; what is asked on the old one is still answered. */
+  retire(target: Target): void {
+    this.#open.get(target)?.close()
+    this.#open.delete(target)
+  }
+
   close(target: Target): void {
     this.#open.get(target)?.destroy()
     this.#open.delete(target)

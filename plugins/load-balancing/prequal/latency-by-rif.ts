@@ -1,5 +1,5 @@
-/** Levels of requests in flight: 0, 1, 2-3, 4-7 and so on; the last takes all above. */
-const LEVELS = 12
+import { knownFor, LEVELS, levelOf } from './levels.ts'
+
 /** A target's levels, and before them when it was last heard of, or came: by the clock and by answers so far. */
 const ROW = LEVELS + 2
 const FIRST = 2
@@ -7,6 +7,8 @@ const FIRST = 2
 const ROUNDS = 16
 /** Part by which an answer moves the latency of its level. */
 const STEP = 1 / 16
+/** Fading is slower at most by this, however little weight a target has: it comes back as well. */
+const SLOWEST = 10
 
 /**
  * What a target's answers have taken of late when it had about so many requests in flight: what a Prequal server would
@@ -14,6 +16,7 @@ const STEP = 1 / 16
  * average over time. It fades while no answer comes, so that a target which was slow once is tried again; and so does
  * what is supposed of one that was never heard of, or whoever was heard of first would look better than it for ever.
  * Fading takes time, and answers of others: with few requests for each target, what is known of it has to hold for long.
+ * Where weights differ it goes by weight, or who is seldom asked would look fastest.
  *
  * The number is taken when an answer comes and not when its request was sent: over time both are distributed alike,
  * since requests come and go one by one (Burke; level crossing).
@@ -56,27 +59,16 @@ export class LatencyByRif {
   /**
    * Milliseconds. A question: changes nothing.
    * @param usual as above
+   * @param perWeight mean weight / weight of this one
    */
-  estimate(i: number, rif: number, now: number, usual: number): number {
+  estimate(i: number, rif: number, now: number, usual: number, perWeight: number): number {
     const row = i * ROW
     const time = (now - (this.#rows[row] as number)) / this.#decay
     const answers = (this.#answers - (this.#rows[row + 1] as number)) / (this.#rows.length / ROW) / ROUNDS
-    return (this.#known(i, rif) || usual) * Math.exp(-Math.min(time, answers))
+    return (this.#known(i, rif) || usual) * Math.exp(-Math.min(time, answers) / Math.min(SLOWEST, perWeight))
   }
 
   #known(i: number, rif: number): number {
-    const levels = this.#rows
-    const first = i * ROW + FIRST
-    const at = first + levelOf(rif)
-    let latency = 0
-    // Of levels that nothing is known of, the next lower one tells most.
-    for (let level = at; level >= first && latency === 0; level--) latency = levels[level] as number
-    for (let level = at + 1; level < first + LEVELS && latency === 0; level++)
-      latency = levels[level] as number
-    return latency
+    return knownFor(this.#rows, i * ROW + FIRST, rif)
   }
-}
-
-function levelOf(rif: number): number {
-  return Math.min(LEVELS - 1, 32 - Math.clz32(rif))
 }

@@ -3,7 +3,9 @@ import https from 'node:https'
 import type { Readable } from 'node:stream'
 import type { SecureContext } from 'node:tls'
 import { messageOf } from '../../config/messages.ts'
+import { retireAgent } from '../../config/retire-agent.ts'
 import type { Target, UpstreamRegistry } from '../../upstreams/contract.ts'
+import { ADDRESS_CHANGED } from '../../upstreams/events.ts'
 import { readLoadReport } from '../load/orca-report.ts'
 import { Http2Sessions } from './http2-sessions.ts'
 import type { Answered, Ask, ProbeQuestion } from './probes.ts'
@@ -35,8 +37,7 @@ const REPORT = 'endpoint-load-metrics'
 export class ProbeClient {
   readonly #addressOf: (target: Target) => ProbeAddress
   readonly #turned: (target: Target, why: string | undefined) => void
-  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
-  readonly #secureAgent = new https.Agent({ keepAlive: true, maxSockets: 1 })
+  readonly #agents = new Map<Target, http.Agent>()
   readonly #sessions = new Http2Sessions()
   readonly #busy = new Set<Target>()
   readonly #failing = new Set<Target>()
@@ -60,12 +61,21 @@ export class ProbeClient {
   forget(target: Target): void {
     this.#failing.delete(target)
     this.#sessions.forget(target)
+    this.renew(target)
+  }
+
+  /** The next probe goes over a new connection. */
+  renew(target: Target): void {
+    this.#sessions.retire(target)
+    const agent = this.#agents.get(target)
+    if (agent === undefined) return
+    this.#agents.delete(target)
+    retireAgent(agent)
   }
 
   close(): void {
     this.#closed = true
-    this.#agent.destroy()
-    this.#secureAgent.destroy()
+    for (const agent of this.#agents.values()) agent.destroy()
     this.#sessions.closeAll()
   }
 
@@ -111,7 +121,7 @@ export class ProbeClient {
       )
       return () => this.#sessions.close(target)
     }
-    const request = this.#request(address, path)
+    const request = this.#request(target, address, path)
     request.on('error', (error) => heard(error.message))
     request.on('upgrade', (_response, socket) => {
       socket.destroy()
@@ -124,12 +134,12 @@ export class ProbeClient {
     return () => request.destroy()
   }
 
-  #request({ connect, hostHeader, tls }: ProbeAddress, path: string): http.ClientRequest {
+  #request(target: Target, { connect, hostHeader, tls }: ProbeAddress, path: string): http.ClientRequest {
+    const { request, Agent } = tls === undefined ? http : https
+    const agent = this.#agents.get(target) ?? new Agent({ keepAlive: true, maxSockets: 1 })
+    this.#agents.set(target, agent)
     const where = 'path' in connect ? { socketPath: connect.path } : connect
-    const question = { ...where, path, headers: { host: hostHeader } }
-    return tls === undefined
-      ? http.request({ ...question, agent: this.#agent })
-      : https.request({ ...question, ...tls, agent: this.#secureAgent })
+    return request({ ...where, ...tls, path, headers: { host: hostHeader }, agent })
   }
 
   #tell(target: Target, why: string | undefined): void {
@@ -177,6 +187,9 @@ export function probesFor(
   })
   registry.onTargetChange(({ kind, target }) => {
     if (kind === 'removed') probes.forget(target)
+  })
+  registry.onEvent(({ name, target }) => {
+    if (name === ADDRESS_CHANGED && target !== undefined) probes.renew(target)
   })
   return probes
 }

@@ -42,12 +42,18 @@ export class ProbePool {
     return this.#numbers[entry] as number
   }
 
+  /** Milliseconds. */
+  latency(entry: number): number {
+    return this.#latency[entry] as number
+  }
+
   target(entry: number): Target {
     return this.#targets[entry] as Target
   }
 
   /**
    * Takes in an answer. The oldest gives way if there is no room.
+   * @param rif requests in flight, by weight
    * @param uses how often it may be used
    */
   add(target: Target, number: number, rif: number, latency: number, now: number, uses: number): void {
@@ -100,9 +106,12 @@ export class ProbePool {
     return cold === -1 ? fewest : cold
   }
 
-  /** A request is sent by this answer: its target has one more in flight, and the answer one use less. */
-  use(entry: number): void {
-    this.#rif[entry] = (this.#rif[entry] as number) + 1
+  /**
+   * A request is sent by this answer: its target has one more in flight, and the answer one use less.
+   * @param counts what the request counts as in flight, by weight
+   */
+  use(entry: number, counts: number): void {
+    this.#rif[entry] = (this.#rif[entry] as number) + counts
     this.#uses[entry] = (this.#uses[entry] as number) - 1
     if ((this.#uses[entry] as number) < 1) this.remove(entry)
   }

@@ -39,6 +39,16 @@ export function reuseBudget(poolSize: number, targets: number, probes: number, r
 }
 
 /**
+ * The part of the time (0..1) that the pool has an answer of a target, if answers come by weight: at least one of so many
+ * draws was its. 1 where every request probes all.
+ *
+ * @param part of the weight of all targets (0..1)
+ */
+export function presence(part: number, poolSize: number, targets: number, probes: number): number {
+  return targets <= Math.min(poolSize, probes) ? 1 : 1 - (1 - part) ** poolSize
+}
+
+/**
  * Answers removed from the pool per request: one at three probes a request, as the paper has it, and fewer with fewer.
  * None where the pool has room for every target: it then holds the latest answer of each, and nothing piles up.
  */

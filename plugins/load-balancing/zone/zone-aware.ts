@@ -1,96 +1,36 @@
-import type { Balancer, Candidates, PolicyContext, Target } from '../../upstreams/contract.ts'
-import { murmur3 } from '../../upstreams/murmur3.ts'
-
-/** Not the seed of any other: keys that spill are spread over the others like all keys. */
-const SPILL_SEED = 0x165667b1
-
-/** Targets of a zone, or of several: those there are and those that may be picked. */
-export interface ZoneHealth {
-  readonly eligible: number
-  readonly known: number
-}
-
-/**
- * The part of the traffic that the own zone takes: all of it while at least `minHealthy` of its targets are eligible,
- * below that in proportion. What neither it nor the other zones have the health for they share alike.
- *
- * The rules by which tiers spill over (Envoy's priority levels), with 1 / minHealthy as the overprovisioning factor.
- */
-export function ownShare(own: ZoneHealth, others: ZoneHealth, minHealthy: number): number {
-  const health = ({ eligible, known }: ZoneHealth): number =>
-    known === 0 ? 0 : Math.min(1, eligible / (known * minHealthy))
-  const mine = health(own)
-  const sum = Math.min(1, mine + health(others))
-  return sum === 0 ? 0 : Math.min(1, mine / sum)
-}
+import type { Target } from '../../upstreams/contract.ts'
+import type { Division } from '../../upstreams/division.ts'
+import { type TierHealth, tierShares } from '../../upstreams/tiers.ts'
 
 export interface ZoneOptions {
   readonly zone: string
+  /** Part of the own zone's targets that is enough to keep all traffic there. Above 0, at most 1. */
   readonly minHealthy: number
 }
 
-interface Side {
-  readonly balancer: Balancer
-  list: Candidates | undefined
+function healthOf(targets: readonly Target[]): TierHealth {
+  const members = targets.filter(({ standing }) => standing !== 'absent')
+  return {
+    eligible: members.filter(({ standing }) => standing === 'well').length,
+    total: members.length,
+  }
 }
 
 /**
- * The own zone first. Each side has a policy of its own, made by `create`. A request with a key spills by its key, so
- * that like keys stay together; one without by chance.
+ * The own zone first: it has all the traffic while at least `minHealthy` of its targets are well, below that in
+ * proportion, and the other zones have the rest. What neither has the health for they share alike: the rules by which
+ * tiers spill over (Envoy's priority levels), with 1 / minHealthy as the overprovisioning factor.
  *
- * O(1) a pick besides the policy's own, O(N) when targets change.
- *
- * @param known all targets of the upstream, eligible or not
- * @param create makes a policy over the part of the targets that it is handed
+ * Those that are used in panic only are not well: a zone that is lost as a whole gets nothing as long as another stands.
  */
-export function zoneAware(
-  { random }: PolicyContext,
-  { zone, minHealthy }: ZoneOptions,
-  known: () => readonly Target[],
-  create: () => Balancer,
-): Balancer {
-  const isOwn = (target: Target): boolean => target.zone === zone
-  const isOther = (target: Target): boolean => target.zone !== zone
-  const own: Side = { balancer: create(), list: undefined }
-  const others: Side = { balancer: create(), list: undefined }
-  let told: Candidates | undefined
-  let share = 0
-
-  function tell(side: Side, list: readonly Target[]): ZoneHealth['eligible'] {
-    const { length } = list
-    side.list = length === 0 ? undefined : (list as Candidates)
-    if (side.list !== undefined) side.balancer.onTargets?.(side.list)
-    return length
-  }
-
-  function onTargets(candidates: Candidates): void {
-    told = candidates
-    const { tier } = candidates[0]
-    // As with tiers: who is told to go is missed by nobody.
-    const there = known().filter((target) => target.tier === tier && !target.draining)
-    const mine = there.filter(isOwn).length
-    share = ownShare(
-      { eligible: tell(own, candidates.filter(isOwn)), known: mine },
-      { eligible: tell(others, candidates.filter(isOther)), known: there.length - mine },
-      minHealthy,
-    )
-  }
-
-  return {
-    onTargets,
-    pick(candidates, request) {
-      if (candidates !== told) onTargets(candidates)
-      const { key, tried } = request
-      const near =
-        share === 1 || (share > 0 && (key === '' ? random() : murmur3(key, SPILL_SEED) / 2 ** 32) < share)
-      let side = near ? own : others
-      // Who has tried all of one side is helped by the other.
-      if (side.list === undefined || (tried.size > 0 && side.list.every((target) => tried.has(target)))) {
-        side = near ? others : own
-      }
-      if (side.list === undefined) side = side === own ? others : own
-      return side.list === undefined ? candidates[0] : side.balancer.pick(side.list, request)
-    },
-    onOutcome: (target, outcome) => (isOwn(target) ? own : others).balancer.onOutcome?.(target, outcome),
+export function zoneAware({ zone, minHealthy }: ZoneOptions): Division {
+  return (targets) => {
+    const own = targets.filter((target) => target.zone === zone)
+    const others = targets.filter((target) => target.zone !== zone)
+    const [mine = 0, theirs = 0] = tierShares([healthOf(own), healthOf(others)], 1 / minHealthy)
+    return [
+      { name: 'own zone', targets: own, share: mine },
+      { name: 'other zones', targets: others, share: theirs },
+    ]
   }
 }

@@ -13,9 +13,8 @@ export function writeHistogram(
   page.histogram(labels, histogram.bounds.le, histogram.counts, histogram.sumMs / 1000, exemplarOf)
 }
 
-/** @param epochMs when the monotonic clock was 0, in milliseconds since 1970; undefined if none are wanted */
-function exemplarsOf({ exemplars }: RouteSeries, epochMs: number | undefined) {
-  if (exemplars === undefined || epochMs === undefined) return undefined
+function exemplarsOf({ exemplars }: RouteSeries, epochMs: number) {
+  if (exemplars === undefined) return undefined
   const { ids, traced, milliseconds, at } = exemplars
   return (bucket: number): Exemplar | undefined => {
     const id = ids[bucket]
@@ -29,8 +28,11 @@ function exemplarsOf({ exemplars }: RouteSeries, epochMs: number | undefined) {
   }
 }
 
-/** What is shown of the requests of clients, by route. */
-export function requestFamilies(recorder: Recorder, epochMs: number | undefined): Family[] {
+/**
+ * What is shown of the requests of clients, by route.
+ * @param epochMs when the monotonic clock was 0, in milliseconds since 1970
+ */
+export function requestFamilies(recorder: Recorder, epochMs: number): Family[] {
   const each = (
     write: (page: Page, series: RouteSeries, labels: string) => void,
     more = [recorder.none, recorder.local],

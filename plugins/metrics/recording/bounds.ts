@@ -1,3 +1,6 @@
+/** Bounds of a histogram at most: each is a series of every route and upstream, and of targets if they are shown so. */
+export const MOST_BOUNDS = 50
+
 /** Counts of durations in buckets with fixed upper bounds, as Prometheus has them: each holds what is up to its bound. */
 export class BucketCounts {
   readonly bounds: Bounds
@@ -70,11 +73,18 @@ export class Bounds {
     this.#histograms.delete(histogram)
   }
 
-  /** Adds a bound. Throws if something has been counted: what is in a bucket cannot be told apart any more. */
+  /**
+   * Adds a bound. Throws if something has been counted, since what is in a bucket cannot be told apart any more, and if
+   * there are enough of them.
+   */
   include(milliseconds: number): void {
     if (!(milliseconds > 0 && Number.isFinite(milliseconds)))
       throw new RangeError(`a threshold must be above 0 ms, is ${milliseconds}`)
     if (this.ms.includes(milliseconds)) return
+    if (this.ms.length >= MOST_BOUNDS)
+      throw new Error(
+        `the threshold of ${milliseconds} ms is one too many: a histogram has ${MOST_BOUNDS} bounds at most, and each is a series of every route and upstream; give alert rules the same thresholds, or take bounds out of metrics.buckets`,
+      )
     if ([...this.#histograms].some(({ total }) => total > 0))
       throw new Error(
         `the threshold of ${milliseconds} ms comes too late: requests have been counted; name it before the server is ready`,

@@ -1,11 +1,10 @@
 import type { Outcome, Target } from '../../upstreams/contract.ts'
 import type { UpstreamEvent } from '../../upstreams/events.ts'
 import type { Exchange } from '../../upstreams/exchange.ts'
-import type { Measures } from '../../upstreams/measures.ts'
+import { LOCAL, type Measures, NO_ROUTE } from '../../upstreams/measures.ts'
 import { Bounds } from './bounds.ts'
 import { Fleet } from './fleet.ts'
 import { measuresOf } from './measures.ts'
-import { LOCAL, NO_ROUTE } from './names.ts'
 import { RouteSeries } from './route-series.ts'
 import { ABORTED, CUT, isError, resultOf, TUNNEL } from './traffic.ts'
 import { attemptKind, attemptResult, UpstreamSeries } from './upstream-series.ts'
@@ -20,6 +19,8 @@ export interface RecorderOptions {
   /** Milliseconds. */
   readonly buckets: readonly number[]
   readonly perTarget: false | 'counters' | 'histograms'
+  /** Whether a request is kept for each bucket. */
+  readonly exemplars: boolean
 }
 
 /** How a request ended, as `app.onRequestEnd` has it. */
@@ -44,13 +45,15 @@ export class Recorder {
   readonly fleet: Fleet | undefined
   readonly measures: Measures
   readonly #gateway = new Bounds(GATEWAY_BOUNDS)
+  readonly #exemplars: boolean
   readonly #now: () => number
   readonly #names: () => readonly string[]
 
   /** @param now monotonic milliseconds */
-  constructor({ routes, upstreams, buckets, perTarget }: RecorderOptions, now: () => number) {
+  constructor({ routes, upstreams, buckets, perTarget, exemplars }: RecorderOptions, now: () => number) {
     this.#now = now
     this.#names = routes
+    this.#exemplars = exemplars
     this.durations = new Bounds(buckets)
     this.none = this.#route(NO_ROUTE)
     this.local = this.#route(LOCAL)
@@ -70,7 +73,7 @@ export class Recorder {
   /**
    * A request has ended.
    * @param code of the error that it was answered with, if the gateway itself made one
-   * @param id what it is found by in traces (`traced`) or in the log
+   * @param id what it is found by: of its trace, if that is recorded (`traced`), else its own, which the log has
    */
   ended(
     route: RouteSeries,
@@ -117,6 +120,6 @@ export class Recorder {
   }
 
   #route(name: string): RouteSeries {
-    return new RouteSeries(name, this.durations, this.#gateway, this.#now())
+    return new RouteSeries(name, this.durations, this.#gateway, this.#exemplars, this.#now())
   }
 }

@@ -11,6 +11,9 @@ export const WINDOW = { scale: ROUTE_SCALE, partMs: 15_000, parts: 21 }
 const MOST_CODES = 100
 const OTHER = 'other'
 
+/** A recorded trace gives way to a request that is in none after this, so that each scrape sees it, in milliseconds. */
+const TRACE_SHOWN_MS = 60_000
+
 /** One request of each bucket, to be looked up in logs and traces. */
 export interface Exemplars {
   readonly ids: (string | undefined)[]
@@ -40,12 +43,17 @@ export class RouteSeries {
   readonly errors = new Map<string, number>()
   bytesIn = 0
   bytesOut = 0
-  /** Made with the first request: bounds may change until then. */
+  /** Made with the first request, if they are wanted: bounds may change until then. */
   exemplars: Exemplars | undefined
+  readonly #exemplary: boolean
 
-  /** @param now monotonic milliseconds */
-  constructor(name: string, durations: Bounds, gateway: Bounds, now: number) {
+  /**
+   * @param exemplary whether exemplars are wanted
+   * @param now monotonic milliseconds
+   */
+  constructor(name: string, durations: Bounds, gateway: Bounds, exemplary: boolean, now: number) {
     this.name = name
+    this.#exemplary = exemplary
     this.traffic = new TrafficCounts(durations.histogram())
     this.gateway = gateway.histogram()
     this.recent = new SlidingLatencies(WINDOW, now)
@@ -56,17 +64,22 @@ export class RouteSeries {
     const bucket = this.traffic.add(result, milliseconds)
     if (bucket === -1) return
     this.recent.add(milliseconds, now, isError(result))
-    this.exemplars ??= exemplars(this.traffic.durations.counts.length)
-    const { ids, traced: kinds, milliseconds: values, at } = this.exemplars
-    ids[bucket] = id
-    kinds[bucket] = traced
-    values[bucket] = milliseconds
-    at[bucket] = now
+    if (this.#exemplary) this.#keep(bucket, milliseconds, now, id, traced)
   }
 
   /** A request was answered with an error of the gateway's own. */
   failed(code: string): void {
     const known = this.errors.has(code) || this.errors.size < MOST_CODES ? code : OTHER
     this.errors.set(known, (this.errors.get(known) ?? 0) + 1)
+  }
+
+  #keep(bucket: number, milliseconds: number, now: number, id: string, traced: boolean): void {
+    this.exemplars ??= exemplars(this.traffic.durations.counts.length)
+    const { ids, traced: kinds, milliseconds: values, at } = this.exemplars
+    if (kinds[bucket] === true && !traced && now - (at[bucket] as number) < TRACE_SHOWN_MS) return
+    ids[bucket] = id
+    kinds[bucket] = traced
+    values[bucket] = milliseconds
+    at[bucket] = now
   }
 }

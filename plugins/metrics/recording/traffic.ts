@@ -1,4 +1,4 @@
-import type { Traffic } from '../../upstreams/measures.ts'
+import { ERROR_RESULTS, type Traffic } from '../../upstreams/measures.ts'
 import type { BucketCounts } from './bounds.ts'
 
 /**
@@ -11,7 +11,7 @@ export const ABORTED = RESULTS.indexOf('aborted')
 export const CUT = RESULTS.indexOf('cut')
 export const TUNNEL = RESULTS.indexOf('1xx')
 const NONE = RESULTS.indexOf('none')
-const SERVER_ERROR = RESULTS.indexOf('5xx')
+const ERRORS = RESULTS.map((result) => ERROR_RESULTS.includes(result))
 
 /** Number of the result that a status is. */
 export function resultOf(status: number): number {
@@ -21,7 +21,7 @@ export function resultOf(status: number): number {
 
 /** Whether it counts as an error: the gateway or what is behind it did not do its work. */
 export function isError(result: number): boolean {
-  return result === SERVER_ERROR || result === NONE || result === CUT
+  return ERRORS[result] === true
 }
 
 /** Requests of a route or to an upstream, by what came of them and by how long they took. */

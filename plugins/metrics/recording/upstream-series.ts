@@ -69,6 +69,9 @@ const KNOWN_EVENTS = [
   'breaker-opened',
   'breaker-half-open',
   'breaker-closed',
+  'name-unresolved',
+  'name-resolved',
+  'address-changed',
 ]
 
 /** What is counted of the requests to an upstream and of the attempts that were made for them. */

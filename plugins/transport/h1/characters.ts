@@ -34,14 +34,15 @@ export function isTarget(text: string): boolean {
   return text.length > 0
 }
 
-/** A length as Content-Length has it, or -1: digits alone, and a number that is exact. */
+/** A length as Content-Length has it, or -1: digits alone, however many (RFC 9110, 8.6), and a number that is exact. */
 export function lengthOf(text: string): number {
-  if (text.length === 0 || text.length > 16) return -1
+  if (text.length === 0) return -1
   let length = 0
   for (let i = 0; i < text.length; i++) {
     const digit = text.charCodeAt(i) - 48
     if (digit < 0 || digit > 9) return -1
     length = length * 10 + digit
+    if (length > Number.MAX_SAFE_INTEGER) return -1
   }
-  return length <= Number.MAX_SAFE_INTEGER ? length : -1
+  return length
 }

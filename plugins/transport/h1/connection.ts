@@ -1,6 +1,6 @@
 import type { OnReadOpts, Socket } from 'node:net'
 import type { ConnectionOwner } from './connection-owner.ts'
-import { asError, H1Error, markReused } from './errors.ts'
+import { asError, H1Error } from './errors.ts'
 import type { H1Request } from './request.ts'
 import type { ResponseHead } from './response-head.ts'
 import { ResponseParser, type ResponseSink } from './response-parser.ts'
@@ -15,14 +15,14 @@ const KEEP_ALIVE_MARGIN = 1000
 export class Connection implements ResponseSink {
   /** Established and not closed. */
   ready = false
+  /** The target is somewhere else by now: its request is the last one. */
+  retired = false
   /** Free until then, on the clock of `performance.now`. */
   expires = 0
   readonly socket: Socket
   readonly #owner: ConnectionOwner
   readonly #parser: ResponseParser
   #request: H1Request | undefined
-  #served = false
-  #answered = false
   #lost = false
   #keepAlive = false
   #idleMs = 0
@@ -63,7 +63,6 @@ export class Connection implements ResponseSink {
       return true
     }
     this.#request = request
-    this.#answered = false
     this.#parser.begin(request.bodyless)
     const { socket } = this
     const { head, buffer, sender } = request
@@ -108,8 +107,7 @@ export class Connection implements ResponseSink {
 
   /** Closes it, and with it ends its request. */
   close(error: Error): void {
-    const stale = this.#served && !this.#answered && this.#request !== undefined
-    this.drop(error)?.fail(stale ? markReused(error) : error)
+    this.drop(error)?.fail(error)
   }
 
   onHead({ status, headers, keepAlive, keepAliveSeconds }: ResponseHead): void {
@@ -134,7 +132,6 @@ export class Connection implements ResponseSink {
   onEnd(trailers: ResponseHeaders, more: boolean): void {
     const request = this.#request as H1Request
     this.#request = undefined
-    this.#served = true
     // What the target may still have to read would be in the way of the next request.
     const sent = (request.sender?.sent ?? true) && this.socket.writableLength === 0
     const reusable = this.#keepAlive && sent && !more
@@ -152,7 +149,6 @@ export class Connection implements ResponseSink {
       this.close(new H1Error('UND_ERR_SOCKET', 'unexpected data on an idle connection'))
       return
     }
-    this.#answered = true
     if (this.#held !== undefined || this.#parser.paused) this.#hold(bytes.subarray(0, size))
     else this.#parse(bytes, size, shared)
   }

@@ -13,14 +13,6 @@ export class H1ParseError extends H1Error {
   override readonly name = 'HTTPParserError'
 }
 
-/**
- * A connection that had served before died without a byte of an answer: most likely the target had closed it
- * when the request was on its way.
- */
-export function markReused(error: Error): Error {
-  return Object.assign(error, { reused: true })
-}
-
 export function invalidArgument(message: string): H1Error {
   return new H1Error('UND_ERR_INVALID_ARG', message)
 }

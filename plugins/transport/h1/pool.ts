@@ -64,6 +64,14 @@ export class H1Pool implements ConnectionOwner {
     this.#planSend()
   }
 
+  /** Retires connections to other addresses than these: idle ones at once, the others when their answer is there. */
+  keepOnly(addresses: ReadonlySet<string>): void {
+    for (const connection of this.#connections) {
+      if (connection.ready) connection.retired = !addresses.has(connection.socket.remoteAddress ?? '')
+    }
+    for (const connection of this.#free.filter(({ retired }) => retired)) connection.drop()
+  }
+
   /** Takes no more requests. Resolves when those that it has are over and the connections are closed. */
   close(): Promise<void> {
     if (this.#state === 'open') this.#state = 'closing'
@@ -83,6 +91,10 @@ export class H1Pool implements ConnectionOwner {
 
   /** ConnectionOwner */
   freed(connection: Connection): void {
+    if (connection.retired) {
+      connection.drop()
+      return
+    }
     this.#free.push(connection)
     this.#planSend()
     this.#sweep ??= setTimeout(this.#closeExpired, this.#sweepMs).unref()
@@ -96,13 +108,14 @@ export class H1Pool implements ConnectionOwner {
       connection.ready = false
       const at = this.#free.lastIndexOf(connection)
       if (at !== -1) this.#free.splice(at, 1)
-      if (this.#state !== 'destroyed') this.#connect()
     } else {
       this.#connecting--
       // It was opened for one of those that wait; and if no other can come free, for all of them.
       if (this.#connections.size === 0) this.#queue.fail(error)
       else this.#queue.shift()?.fail(error)
     }
+    // Those who still wait have room now; each failure takes one of them along, so that this comes to an end.
+    if (this.#state !== 'destroyed') this.#connect()
     if (this.#state !== 'open') this.#checkIdle()
   }
 
@@ -120,7 +133,10 @@ export class H1Pool implements ConnectionOwner {
       connection = new Connection(this, connect)
     } catch (error) {
       // Told later: whoever dispatches does not expect to hear of connections before that returns.
-      process.nextTick(() => this.#queue.shift()?.fail(asError(error)))
+      process.nextTick(() => {
+        this.#queue.shift()?.fail(asError(error))
+        this.#connect()
+      })
       return
     }
     this.#connections.add(connection)

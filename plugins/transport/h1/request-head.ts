@@ -45,12 +45,15 @@ export class RequestHeads {
       const value = headers[i + 1]
       const kind = this.#kinds.get(name) ?? this.#kind(name)
       if (typeof value !== 'string' || !isText(value)) throw invalidArgument(`invalid ${name} header`)
-      if (kind !== PLAIN) {
-        if (kind === HOST) hosts++
-        else if (length !== -1) throw invalidArgument('several content-length headers')
-        else length = lengthOf(value)
-        if (kind === LENGTH && length === -1) throw invalidArgument('invalid content-length header')
+      if (kind === LENGTH) {
+        if (length !== -1) throw invalidArgument('several content-length headers')
+        length = lengthOf(value)
+        if (length === -1) throw invalidArgument('invalid content-length header')
+        // As everybody reads it, whatever zeros it came with.
+        head += `${name}: ${length}\r\n`
+        continue
       }
+      if (kind === HOST) hosts++
       head += `${name}: ${value}\r\n`
     }
     if (hosts !== 1) throw invalidArgument('a request has exactly one host header')

@@ -30,6 +30,32 @@ test('a connection that takes too long, and one that cannot even be begun', asyn
   assert.equal(broken.stats.queued, 0)
 })
 
+test('a connection that cannot be made takes one request along; for the others who wait there is another', async (t) => {
+  const { port } = await answering(t, (head) => (head.includes('/long') ? undefined : OK))
+  let broken = 0
+  for (const fails of [
+    () => connect(1, '127.0.0.1'),
+    () => {
+      throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
+    },
+  ]) {
+    const pool = poolTo(t, port, {
+      connections: 2,
+      connect: () => (broken-- > 0 ? fails() : connect(port, '127.0.0.1')),
+    })
+    const long = send(pool, { path: '/long' })
+    await eventually(() => pool.stats.running === 1, 'one is under way')
+    broken = 1
+    const all = await Promise.all([1, 2, 3, 4, 5].map(() => send(pool).over))
+    assert.deepEqual(
+      all.map(({ error, body }) => error?.code ?? body),
+      ['ECONNREFUSED', 'ok', 'ok', 'ok', 'ok'],
+    )
+    assert.equal(long.ends, 0)
+    await pool.destroy()
+  }
+})
+
 test('close lets what is dispatched end, destroy does not', async (t) => {
   const { port } = await answering(t, (_head, socket) => {
     setTimeout(() => socket.write(OK), 20)

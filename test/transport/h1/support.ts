@@ -11,7 +11,7 @@ import type {
 import { portFor } from '../../support/ports.ts'
 
 type Cleanup = Pick<TestContext, 'after'>
-export type Fault = Error & { code?: string; reused?: boolean }
+export type Fault = Error & { code?: string }
 
 /** A handler that writes down what it hears; `over` resolves at the first end. */
 export class Recorder implements H1Handler {

@@ -9,13 +9,14 @@ const WHOLE = /^code$/i
 const PUBLIC = /^(?:idempotency-key|sec-websocket-key\d*)$/i
 const CAMEL = /([a-z0-9])([A-Z])/g
 const ESCAPED = /%([0-9a-f]{2})/gi
-const NAME = /[?&]([^?&=]*)=/g
+const NAME = /[?&;]([^?&;=]*)=/g
+const TELLING = /[?;]|:\/\//
+const USER = /:\/\/[^/?#&\s]*@/g
 
 /** Of one header. */
 const LONGEST = 512
 
 const REDACTED = '[redacted]'
-const NONE: ReadonlySet<string> = new Set()
 
 /**
  * Whether what is called so is a secret: a header or a parameter, by the names that people give them.
@@ -33,9 +34,16 @@ function decoded(name: string): string {
   return name.replace(ESCAPED, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
-/** A url for the log: what looks like a secret in its query is taken out. */
-export function redactedUrl(url: string, configured: ReadonlySet<string> = NONE): string {
-  if (!url.includes('?')) return url
+/**
+ * A url, or a text that may have one in it, for the log: without a user and a password, and what looks like a secret
+ * among the parameters of its query or its path is taken out. What follows a semicolon goes with a secret before it,
+ * since some take that for a part of the value.
+ * @param configured see `isSecret`
+ */
+export function redactedUrl(sent: string, configured: ReadonlySet<string>): string {
+  if (!TELLING.test(sent)) return sent
+  const url = sent.replace(USER, '://')
+  const query = url.includes('?') ? url.indexOf('?') : url.length
   let text = ''
   let at = 0
   for (const {
@@ -45,7 +53,7 @@ export function redactedUrl(url: string, configured: ReadonlySet<string> = NONE)
   } of url.matchAll(NAME)) {
     // In a value that is taken out already.
     if (index < at || !isSecret(decoded(name), configured)) continue
-    const end = url.indexOf('&', index + length)
+    const end = url.indexOf(index < query ? '?' : '&', index + length)
     text += url.slice(at, index + length) + REDACTED
     at = end === -1 ? url.length : end
   }
@@ -56,9 +64,14 @@ export function redactedUrl(url: string, configured: ReadonlySet<string> = NONE)
 export function redactedHeader(
   name: string,
   value: string | readonly string[],
-  configured: ReadonlySet<string> = NONE,
+  configured: ReadonlySet<string>,
 ): string {
   if (isSecret(name, configured)) return REDACTED
   const text = redactedUrl(typeof value === 'string' ? value : value.join(', '), configured)
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text
+}
+
+/** What a client calls the gateway, without a user and a password before it, which have no place there. */
+export function withoutUser(host: string): string {
+  return host.slice(host.lastIndexOf('@') + 1)
 }

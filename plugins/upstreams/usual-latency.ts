@@ -1,3 +1,6 @@
+/** RFC 6298, 2.1: the time-out while nothing has been measured. */
+const UNKNOWN_MS = 1000
+
 /**
  * How long a target usually takes, and how long it may take before that is unusual.
  *
@@ -6,13 +9,21 @@
  * that a single one of a second does not make seconds usual.
  */
 export class UsualLatency {
+  /** It has a latency of its own. */
+  known = false
+  readonly #ofAll: UsualLatency | undefined
   #smoothed = 0
   #deviation = 0
-  #known = false
+
+  /** @param ofAll what is usual for all targets that do the same: it hears of each latency, and stands in until there is one */
+  constructor(ofAll?: UsualLatency) {
+    this.#ofAll = ofAll
+  }
 
   add(latencyMs: number): void {
-    if (!this.#known) {
-      this.#known = true
+    this.#ofAll?.add(latencyMs)
+    if (!this.known) {
+      this.known = true
       this.#smoothed = latencyMs
       this.#deviation = latencyMs / 2
       return
@@ -22,9 +33,10 @@ export class UsualLatency {
     this.#smoothed += (counted - this.#smoothed) / 8
   }
 
-  /** Milliseconds from which a latency is unusual, but not less than `atLeast`; Infinity while nothing is known. */
+  /** Milliseconds from which a latency is unusual, but not less than `atLeast`; a second while nothing is known. */
   unusual(atLeast: number): number {
-    return this.#known ? Math.max(atLeast, this.#limit) : Number.POSITIVE_INFINITY
+    if (this.known) return Math.max(atLeast, this.#limit)
+    return this.#ofAll?.unusual(atLeast) ?? Math.max(atLeast, UNKNOWN_MS)
   }
 
   get #limit(): number {
