@@ -240,6 +240,16 @@ describe('groups: who is told of what, and when', () => {
 describe('delivery', () => {
   const AT_ONCE = { groupWait: 0 }
 
+  it('who was told of all there is was said to wait, whenever it was time to look again', async () => {
+    const world = new World(['a'], AT_ONCE)
+    world.change('fired', 'a')
+    await world.settle()
+    assert.equal(world.count['delivered'], 1)
+    // The timer is late.
+    world.now += 60 * MINUTE
+    assert.equal(world.receiver.waiting, 0)
+  })
+
   it('an outage of an hour silenced an alert for four: it is told of when the receiver is back, as things are then', async () => {
     const world = new World(['a', 'b', 'c'], { ...AT_ONCE, ...TOGETHER })
     world.answer = () => DOWN

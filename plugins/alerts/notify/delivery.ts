@@ -55,7 +55,12 @@ export class Delivery<T> {
     const now = this.#ports.now()
     let waiting = 0
     for (const topic of this.#topics)
-      if (topic === this.#telling || topic.failures > 0 || topic.dueAt <= now) waiting++
+      if (
+        topic === this.#telling ||
+        topic.failures > 0 ||
+        (topic.dueAt <= now && topic.news(now) !== undefined)
+      )
+        waiting++
     return waiting
   }
 
