@@ -58,7 +58,7 @@ const modules = grouped().map((group, index) => {
 
 const results = run({
   files: modules,
-  concurrency: 4,
+  concurrency: 5,
   timeout: 180_000,
   execArgv: ['--import', join(ROOT, 'scripts/preload.js')],
 })
