@@ -11,14 +11,19 @@ const answer = (body: string, head = '') =>
   wire(`HTTP/1.1 200 OK\nContent-Type: text/plain\n${head}Content-Length: ${body.length}`, body)
 const HEDGE = { failover: { hedge: { after: '30ms', minPerSecond: 1000 } } }
 
+type Request = Parameters<Parameters<typeof startFaulty>[1]>[0]
+/** Runs something so many milliseconds after the hedge has come to its target. */
+type Beside = (ms: number, run: () => void) => void
+
 /** A gateway over a first target that does as `script` says and a second one that answers at once. */
 async function pair(
   t: Parameters<typeof startFaulty>[0],
-  script: Parameters<typeof startFaulty>[1],
+  script: (request: Request, beside: Beside) => unknown,
   { upstream = HEDGE as object, second = answer('second') } = {},
 ) {
-  const slow = await startFaulty(t, script)
   const quick = await startFaulty(t, ({ socket }) => void (second === '' ? 0 : socket.write(second)))
+  const beside: Beside = (ms, run) => void quick.arrived(1).then(() => setTimeout(run, ms))
+  const slow = await startFaulty(t, (request) => void script(request, beside))
   const outcomes: [string, Outcome][] = []
   const gateway = await gatewayTo(t, [slow.origin, quick.origin], {
     upstream,
@@ -59,7 +64,7 @@ test('a target that stalls in mid-body is overtaken too', async (t) => {
 test('the first attempt may still win; the hedge then says nothing against its target', async (t) => {
   const { quick, gateway, outcomes } = await pair(
     t,
-    ({ socket }) => setTimeout(() => socket.write(answer('first')), 80),
+    ({ socket }, beside) => beside(20, () => socket.write(answer('first'))),
     { second: '' },
   )
   const { body } = await ask(gateway.port)
@@ -89,7 +94,7 @@ test('a request with a body that is held is hedged with all of it', async (t) =>
 })
 
 test('an error of the server’s does not win while the other attempt is under way', async (t) => {
-  const { gateway } = await pair(t, ({ socket }) => setTimeout(() => socket.write(answer('late')), 150), {
+  const { gateway } = await pair(t, ({ socket }, beside) => beside(120, () => socket.write(answer('late'))), {
     second: wire('HTTP/1.1 500 Oops\nContent-Length: 0'),
   })
   const { status, body } = await ask(gateway.port)
@@ -103,7 +108,7 @@ const BESIDE = { failover: { retries: 1, hedge: { after: '30ms', minPerSecond: 1
 test('an error that was put aside is the answer, with all that belongs to it, if no other one comes', async (t) => {
   const { quick, gateway, outcomes } = await pair(
     t,
-    ({ socket }) => setTimeout(() => socket.write(wire(`${OOPS} 4`, 'oops')), 80),
+    ({ socket }, beside) => beside(50, () => socket.write(wire(`${OOPS} 4`, 'oops'))),
     { second: '' },
   )
   const { status, body, headers } = await ask(gateway.port)
@@ -121,9 +126,9 @@ test('or if the other one fails: at once if it is whole, and else when it is', a
     ['later', 's'],
   ] as const) {
     await t.test(when, async (t) => {
-      const slow = ({ socket }: { socket: import('node:net').Socket }) => {
-        setTimeout(() => socket.write(wire(`${OOPS} ${4 + rest.length}`, 'oops')), 60)
-        if (rest !== '') setTimeout(() => socket.write(rest), 300)
+      const slow = ({ socket }: Request, beside: Beside) => {
+        beside(30, () => socket.write(wire(`${OOPS} ${4 + rest.length}`, 'oops')))
+        if (rest !== '') beside(270, () => socket.write(rest))
       }
       const { quick, gateway } = await pair(t, slow, { second: '', upstream: BESIDE })
       const asked = ask(gateway.port)
@@ -146,9 +151,7 @@ test('one that is too large to be kept is not the answer, nor one that breaks', 
     ['broken', `${OOPS} 50`, 'half'],
   ] as const) {
     await t.test(what, async (t) => {
-      const slow = ({ socket }: { socket: import('node:net').Socket }) => {
-        setTimeout(() => socket.end(wire(head, body)), 60)
-      }
+      const slow = ({ socket }: Request, beside: Beside) => beside(30, () => socket.end(wire(head, body)))
       const { quick, gateway } = await pair(t, slow, { second: '', upstream: BESIDE })
       const asked = ask(gateway.port)
       await quick.arrived(1)
@@ -164,7 +167,7 @@ test('one that is too large to be kept is not the answer, nor one that breaks', 
 test('an attempt that fails waits for the other one, and no third is made', async (t) => {
   const { slow, quick, gateway } = await pair(
     t,
-    ({ socket }) => setTimeout(() => socket.write(answer('late')), 150),
+    ({ socket }, beside) => beside(120, () => socket.write(answer('late'))),
     {
       second: 'garbage\r\n\r\n',
     },
@@ -176,7 +179,7 @@ test('an attempt that fails waits for the other one, and no third is made', asyn
 })
 
 test('with both failed it is a retry or an error, once', async (t) => {
-  const { slow, quick, gateway } = await pair(t, ({ socket }) => setTimeout(() => socket.destroy(), 100), {
+  const { slow, quick, gateway } = await pair(t, ({ socket }, beside) => beside(70, () => socket.destroy()), {
     second: 'garbage\r\n\r\n',
   })
   const { status } = await ask(gateway.port)
@@ -197,7 +200,7 @@ test('there is no hedge where no other target is left, nor one beyond the budget
   const broke = { failover: { hedge: { after: '30ms', maxExtra: 0, minPerSecond: 0.1 } } }
   const { quick, gateway: poor } = await pair(
     t,
-    ({ socket }) => setTimeout(() => socket.write(answer('first')), 100),
+    ({ socket }, beside) => beside(70, () => socket.write(answer('first'))),
     {
       upstream: broke,
     },
@@ -244,9 +247,7 @@ test('a large answer is streamed by the one that began it, and the other is let 
   const large = 'x'.repeat(200_000)
   const { gateway, quick } = await pair(
     t,
-    ({ socket }) => {
-      setTimeout(() => socket.write(answer(large)), 60)
-    },
+    ({ socket }, beside) => beside(30, () => socket.write(answer(large))),
     { second: '' },
   )
   const { body, complete } = await ask(gateway.port)
