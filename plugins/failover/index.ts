@@ -1,7 +1,6 @@
 import fp from 'fastify-plugin'
 import type { GatewayConfig } from '../config/define.ts'
 import { parseDuration } from '../config/units.ts'
-import type { RollingCount } from '../upstreams/rolling-count.ts'
 import { budgetCollectors } from './collectors.ts'
 import { type HedgeOptions, Hedging, quantileOf } from './hedging.ts'
 import { RetryAfter } from './retry-after.ts'
@@ -16,7 +15,6 @@ type Options = GatewayConfig['upstreams'][string]['failover']
 interface Kept {
   readonly options: Options
   readonly hedge: HedgeOptions
-  readonly requests: RollingCount
   readonly retries: OpenBudget
   readonly hedges: OpenBudget
 }
@@ -33,7 +31,6 @@ export default fp(
       kept.set(name, {
         options: failover,
         hedge: { ...hedge, after: quantile === undefined ? (parseDuration(hedge.after) ?? 0) : { quantile } },
-        requests,
         retries: retryBudget(budget, context.now, requests),
         hedges: retryBudget(hedges, context.now, requests),
       })
@@ -69,7 +66,8 @@ export default fp(
     app.addHook('onClose', async () => clearInterval(sweeping))
 
     app.upstreams.subscribe((target, { kind }) => {
-      if (kind !== 'abandoned') of(target.upstream).requests.add(context.now())
+      // One in all: both budgets of an upstream are reckoned from the same count.
+      if (kind !== 'abandoned') of(target.upstream).retries.deposit()
     })
   },
   { name: 'failover', dependencies: ['config', 'upstreams'] },
